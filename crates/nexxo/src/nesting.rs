@@ -1,0 +1,257 @@
+//! How deep a source nests, measured before anything recurses over it.
+//!
+//! The parser and the passes behind it recurse once a level and have no guard
+//! of their own; a stack that overflows ends the process, or the tab's
+//! instance. The measure walks the text once with a few states: strings,
+//! comments and regular expressions do not count, brackets, prefix operators
+//! and unfinished statement heads do. It need not be exact. Where it reads a
+//! slash or a quote differently from the parser it errs by few levels, and the
+//! stack has room for several times the limit.
+
+/// The byte offset at which `text` first nests deeper than `limit`.
+pub(crate) fn deeper_than(text: &str, limit: u32) -> Option<usize> {
+  Walk { bytes: text.as_bytes(), at: 0, open: Vec::new(), run: 0, limit, before: Before::Operator }
+    .walk()
+}
+
+/// What stands before a slash decides whether it divides or opens a regular expression.
+#[derive(Clone, Copy, PartialEq)]
+enum Before {
+  Operand,
+  Operator,
+}
+
+struct Walk<'a> {
+  bytes: &'a [u8],
+  at: usize,
+  /// The brackets that are open.
+  open: Vec<u8>,
+  /// Prefix operators and statement heads of the statement or operand at hand.
+  run: u32,
+  limit: u32,
+  before: Before,
+}
+
+impl Walk<'_> {
+  fn walk(mut self) -> Option<usize> {
+    // Depths of the brackets in which a template literal's text goes on after `}`.
+    let mut templates: Vec<usize> = Vec::new();
+    while let Some(&byte) = self.bytes.get(self.at) {
+      let start = self.at;
+      self.at += 1;
+      match byte {
+        b' ' | b'\t' | b'\r' | b'\n' => {}
+        b'"' | b'\'' => {
+          self.string(byte);
+          self.operand();
+        }
+        b'`' => self.template(&mut templates),
+        b'/' => match self.bytes.get(self.at) {
+          Some(b'/') => self.skip_line(),
+          Some(b'*') => self.skip_comment(),
+          _ if self.before == Before::Operator => {
+            self.regular_expression();
+            self.operand();
+          }
+          _ => self.before = Before::Operator,
+        },
+        b'(' | b'[' | b'{' => {
+          self.open.push(byte);
+          self.before = Before::Operator;
+          if byte == b'{' {
+            self.run = 0;
+          }
+        }
+        b')' | b']' => {
+          self.open.pop();
+          self.before = Before::Operand;
+        }
+        b'}' => {
+          let in_template = templates.last() == Some(&self.open.len());
+          self.open.pop();
+          self.run = 0;
+          if in_template {
+            templates.pop();
+            self.template(&mut templates);
+          } else {
+            self.before = Before::Operator;
+          }
+        }
+        b';' | b',' => {
+          // The semicolons of `for (;;)` end no statement.
+          if byte == b',' || self.open.last() != Some(&b'(') {
+            self.run = 0;
+          }
+          self.before = Before::Operator;
+        }
+        b'?' if matches!(self.bytes.get(self.at), Some(b'.' | b'?')) => {
+          self.at += 1;
+          self.before = Before::Operator;
+        }
+        b'!' | b'~' | b'-' | b'+' | b'?' => {
+          if byte == b'?' || self.before == Before::Operator {
+            self.run += 1;
+          }
+          self.before = Before::Operator;
+        }
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'0'..=b'9' | b'\\' | 0x80.. => self.word(start),
+        _ => self.before = Before::Operator,
+      }
+      if self.open.len() + self.run as usize > self.limit as usize {
+        return Some(start);
+      }
+    }
+    None
+  }
+
+  fn operand(&mut self) {
+    self.before = Before::Operand;
+  }
+
+  fn string(&mut self, quote: u8) {
+    while let Some(&byte) = self.bytes.get(self.at) {
+      self.at += 1;
+      match byte {
+        b'\\' => self.at += 1,
+        b'\n' => return,
+        _ if byte == quote => return,
+        _ => {}
+      }
+    }
+  }
+
+  /// Walks a template's text to its end, or to a substitution, which is code again.
+  fn template(&mut self, templates: &mut Vec<usize>) {
+    while let Some(&byte) = self.bytes.get(self.at) {
+      self.at += 1;
+      match byte {
+        b'\\' => self.at += 1,
+        b'`' => {
+          self.operand();
+          return;
+        }
+        b'$' if self.bytes.get(self.at) == Some(&b'{') => {
+          self.at += 1;
+          self.open.push(b'{');
+          self.before = Before::Operator;
+          templates.push(self.open.len());
+          return;
+        }
+        _ => {}
+      }
+    }
+  }
+
+  fn skip_line(&mut self) {
+    self.at = memchr::memchr(b'\n', &self.bytes[self.at..])
+      .map_or(self.bytes.len(), |length| self.at + length);
+  }
+
+  fn skip_comment(&mut self) {
+    self.at = memchr::memmem::find(&self.bytes[self.at + 1..], b"*/")
+      .map_or(self.bytes.len(), |length| self.at + 1 + length + 2);
+  }
+
+  fn regular_expression(&mut self) {
+    let mut in_class = false;
+    while let Some(&byte) = self.bytes.get(self.at) {
+      match byte {
+        // Not a regular expression after all: go on with the line's end.
+        b'\n' => return,
+        b'\\' => self.at += 1,
+        b'[' => in_class = true,
+        b']' => in_class = false,
+        b'/' if !in_class => {
+          self.at += 1;
+          return;
+        }
+        _ => {}
+      }
+      self.at += 1;
+    }
+  }
+
+  fn word(&mut self, start: usize) {
+    while self.bytes.get(self.at).is_some_and(|byte| {
+      byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'\\' | 0x80..)
+    }) {
+      self.at += 1;
+    }
+    let word = &self.bytes[start..self.at];
+    let heads: [&[u8]; 6] = [b"for", b"if", b"while", b"with", b"else", b"do"];
+    let infix: [&[u8]; 5] = [b"in", b"of", b"instanceof", b"as", b"satisfies"];
+    // A word after an operand begins a new statement, by a line's end, unless
+    // it is a head that the one before may hold: `if (a) if (b) …`.
+    if self.before == Before::Operand && !heads.contains(&word) && !infix.contains(&word) {
+      self.run = 0;
+    }
+    match word {
+      b"typeof" | b"void" | b"delete" | b"await" | b"new" | b"yield" | b"for" | b"if"
+      | b"while" | b"with" | b"else" | b"do" => {
+        self.run += 1;
+        self.before = Before::Operator;
+      }
+      b"return" | b"case" | b"in" | b"of" | b"instanceof" | b"throw" => {
+        self.before = Before::Operator;
+      }
+      _ => self.operand(),
+    }
+  }
+}
+
+#[cfg(test)]
+mod tests {
+  use super::deeper_than;
+
+  #[test]
+  fn counts_brackets_of_every_kind() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("f(", ")"), ("`${", "}`")] {
+      let text = |levels: usize| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+      assert_eq!(deeper_than(&text(100), 100), None, "{open}");
+      assert!(deeper_than(&text(101), 100).is_some(), "{open}");
+    }
+  }
+
+  #[test]
+  fn counts_prefix_operators_and_statement_heads() {
+    for unit in ["- ", "!", "typeof ", "new ", "if(1)", "for(;;)", "a?b:"] {
+      assert!(deeper_than(&unit.repeat(2000), 1000).is_some(), "{unit}");
+    }
+  }
+
+  #[test]
+  fn statements_in_a_row_do_not_nest() {
+    for unit in ["a = -1\n", "a = -1;\n", "new A()\n", "if (a) b()\n", "x?.y ?? z\n", "-a, "] {
+      assert_eq!(deeper_than(&unit.repeat(5000), 1000), None, "{unit}");
+    }
+  }
+
+  #[test]
+  fn what_is_not_code_does_not_count() {
+    let many = "(".repeat(2000);
+    for text in [
+      format!("'{many}'"),
+      format!("\"\\\"{many}\""),
+      format!("`{many}`"),
+      format!("// {many}"),
+      format!("/* {many} */"),
+      format!("x = /[(]{many}/"),
+      format!("`${{'`'}}{many}`"),
+    ] {
+      assert_eq!(deeper_than(&text, 1000), None, "{}", &text[..12]);
+    }
+  }
+
+  #[test]
+  fn a_division_opens_no_regular_expression() {
+    let text = format!("a / 2; {}", "(".repeat(1001));
+    assert!(deeper_than(&text, 1000).is_some());
+    let text = format!("(a) / 2; {} / 2", "(".repeat(1001));
+    assert!(deeper_than(&text, 1000).is_some());
+  }
+
+  #[test]
+  fn closing_brackets_without_opening_ones_are_harmless() {
+    assert_eq!(deeper_than(&")]}".repeat(5000), 10), None);
+  }
+}

@@ -1,0 +1,404 @@
+//! Runs the six stages: one build at a time in a context, at most one waiting,
+//! each with a deadline, all of them cancellable.
+//!
+//! A build that is cancelled or late is answered at once and winds down by
+//! itself: rolldown's tasks must not be dropped half way, so reads and hooks
+//! fail instead until nothing is left to do. Its context waits for that.
+
+use std::{
+  fmt,
+  sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+  },
+};
+
+use indexmap::IndexMap;
+use rolldown::Bundler;
+use tokio::sync::{OwnedMutexGuard, oneshot};
+
+use crate::{
+  bundler::{self, Prepared},
+  check::{Checker, in_order},
+  diagnostic::{cancelled, deadline_exceeded, internal, superseded},
+  emit,
+  execute::{self, Executed},
+  graph::Graph,
+  hooks::Plugins,
+  host::Host,
+  plan::{self, Scope},
+  protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Stage, StageEvent},
+  snapshot::{Changes, FileLimits, GuardedView, Snapshot},
+};
+
+/// Stops a build from the outside. Clones stop the same build.
+pub use tokio_util::sync::CancellationToken as CancelToken;
+
+/// Told what a build does, in order.
+pub type EventSink = Arc<dyn Fn(ExplainEvent) + Send + Sync>;
+
+/// What a build runs with.
+#[derive(Clone)]
+pub struct Job {
+  pub host: Arc<dyn Host>,
+  pub cancel: CancelToken,
+  pub events: Option<EventSink>,
+}
+
+impl fmt::Debug for Job {
+  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct("Job").field("cancel", &self.cancel).finish_non_exhaustive()
+  }
+}
+
+/// Builds once. Has to be called on a tokio runtime.
+///
+/// Mistakes in options and sources are part of the result, which then has no
+/// output files.
+///
+/// # Errors
+/// `CANCELLED` or `DEADLINE_EXCEEDED`; `INTERNAL` where the engine itself failed.
+pub async fn build(
+  options: &BuildOptions,
+  snapshot: &Snapshot,
+  plugins: &Plugins,
+  job: &Job,
+) -> Result<BuildResult, Diagnostic> {
+  let mut state = State::new(Arc::new(options.clone()), plugins.clone(), false);
+  let (snapshot, own_job, stop) = (snapshot.clone(), job.clone(), CancelToken::new());
+  let own_stop = stop.clone();
+  let task = async move {
+    let result = state.run(&snapshot, None, &own_job, own_stop).await;
+    state.close().await;
+    result
+  };
+  drive(task, &stop, limits_of(options).deadline_ms(), job).await
+}
+
+/// A build that can be repeated, and then does only what changed.
+///
+/// One rebuild runs and at most one waits; a newer one takes the waiting one's place.
+pub struct Context {
+  state: Arc<tokio::sync::Mutex<State>>,
+  waiting: Mutex<Option<oneshot::Sender<()>>>,
+  /// Whether a rebuild ended before it began, so that nobody has read its changes.
+  missed: AtomicBool,
+  deadline_ms: u64,
+}
+
+impl fmt::Debug for Context {
+  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct("Context").finish_non_exhaustive()
+  }
+}
+
+impl Context {
+  pub fn new(options: BuildOptions, plugins: Plugins) -> Self {
+    let deadline_ms = limits_of(&options).deadline_ms();
+    let state = State::new(Arc::new(options), plugins, true);
+    Self {
+      state: Arc::new(tokio::sync::Mutex::new(state)),
+      waiting: Mutex::default(),
+      missed: AtomicBool::new(false),
+      deadline_ms,
+    }
+  }
+
+  /// Builds again. `changes` is what differs from the snapshot of the last
+  /// rebuild that was started; without it, everything is read again.
+  ///
+  /// # Errors
+  /// As [`build`], and `SUPERSEDED` where a newer rebuild took the place of this one.
+  pub async fn rebuild(
+    &self,
+    snapshot: &Snapshot,
+    changes: Option<&Changes>,
+    job: &Job,
+  ) -> Result<BuildResult, Diagnostic> {
+    let mut state = match self.enter(job).await {
+      Ok(state) => state,
+      Err(diagnostic) => {
+        self.missed.store(true, Ordering::SeqCst);
+        return Err(diagnostic);
+      }
+    };
+    let changes = changes.filter(|_| !self.missed.swap(false, Ordering::SeqCst));
+    let (snapshot, changes, own_job) = (snapshot.clone(), changes.cloned(), job.clone());
+    let stop = CancelToken::new();
+    let own_stop = stop.clone();
+    let task = async move { state.run(&snapshot, changes.as_ref(), &own_job, own_stop).await };
+    drive(task, &stop, self.deadline_ms, job).await
+  }
+
+  async fn enter(&self, job: &Job) -> Result<OwnedMutexGuard<State>, Diagnostic> {
+    if let Ok(state) = Arc::clone(&self.state).try_lock_owned() {
+      return Ok(state);
+    }
+    let (replaced_by_next, replaced) = oneshot::channel();
+    // Dropping the sender of the one that waited tells it that it was replaced.
+    *self.waiting() = Some(replaced_by_next);
+    tokio::select! {
+      biased;
+      _ = replaced => Err(superseded()),
+      () = job.cancel.cancelled() => Err(cancelled()),
+      state = Arc::clone(&self.state).lock_owned() => Ok(state),
+    }
+  }
+
+  fn waiting(&self) -> std::sync::MutexGuard<'_, Option<oneshot::Sender<()>>> {
+    self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+  }
+}
+
+/// Waits for a build, until it is cancelled or late.
+async fn drive(
+  task: impl Future<Output = BuildResult> + Send + 'static,
+  stop: &CancelToken,
+  deadline_ms: u64,
+  job: &Job,
+) -> Result<BuildResult, Diagnostic> {
+  if job.cancel.is_cancelled() {
+    return Err(cancelled());
+  }
+  let outcome = tokio::select! {
+    biased;
+    () = job.cancel.cancelled() => Err(cancelled()),
+    joined = tokio::spawn(task) => joined.map_err(|error| internal(&panic_message(error))),
+    () = job.host.sleep(deadline_ms) => Err(deadline_exceeded(deadline_ms)),
+  };
+  if outcome.is_err() {
+    stop.cancel();
+  }
+  outcome
+}
+
+fn panic_message(error: tokio::task::JoinError) -> String {
+  match error.try_into_panic() {
+    Ok(payload) => payload
+      .downcast_ref::<String>()
+      .cloned()
+      .or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+      .unwrap_or_else(|| "it panicked".to_owned()),
+    Err(_) => "its runtime was shut down".to_owned(),
+  }
+}
+
+fn limits_of(options: &BuildOptions) -> Limits {
+  options.limits.clone().unwrap_or_default()
+}
+
+/// What a build keeps, for the next one in the same context.
+struct State {
+  options: Arc<BuildOptions>,
+  plugins: Plugins,
+  incremental: bool,
+  made: Option<Made>,
+}
+
+/// The bundler and what it last gave. Absent before the first build and after a broken one.
+struct Made {
+  bundler: Bundler,
+  view: Arc<GuardedView>,
+  prepared_warnings: Vec<Diagnostic>,
+  cwd: std::path::PathBuf,
+  graph: Option<Graph>,
+  result: Option<BuildResult>,
+}
+
+impl State {
+  fn new(options: Arc<BuildOptions>, plugins: Plugins, incremental: bool) -> Self {
+    Self { options, plugins, incremental, made: None }
+  }
+
+  /// The data's path: init, graph, plan, check, execute, emit.
+  async fn run(
+    &mut self,
+    snapshot: &Snapshot,
+    changes: Option<&Changes>,
+    job: &Job,
+    stop: CancelToken,
+  ) -> BuildResult {
+    let (options, incremental) = (Arc::clone(&self.options), self.incremental);
+    let mut progress = Progress::new(job, options.explain == Some(true));
+
+    // 1. init
+    let made = match self.init(snapshot, &stop) {
+      Ok(made) => made,
+      Err(diagnostics) => {
+        progress.done(Stage::Init, &[("errors", diagnostics.len())]);
+        return progress.failure(diagnostics);
+      }
+    };
+    made.view.begin(snapshot.clone(), stop);
+    // What came of an earlier build is taken, so that a build which ends early leaves nothing half new.
+    let (previous, last) = (made.graph.take(), made.result.take());
+    let cwd = made.cwd.to_string_lossy().into_owned();
+    let previous = previous.filter(|_| last.is_some());
+    let scope = if incremental {
+      plan::scope(previous.as_ref(), changes, snapshot)
+    } else {
+      Scope::Full { reason: "it is a build of its own" }
+    };
+    progress.done(Stage::Init, &[("entries", bundler::inputs(&options).len())]);
+    if let (Scope::Nothing, Some(last)) = (&scope, &last) {
+      progress.event(plan::rebuild_event(&scope, changes, &cwd));
+      let result = progress.unchanged(last);
+      made.graph = previous;
+      made.result = Some(last.clone());
+      return result;
+    }
+
+    // 2. graph, 3. plan, 4. check, 5. execute
+    let view = Arc::clone(&made.view);
+    let checker =
+      Checker { options: &options, cwd: &made.cwd, view: &view, snapshot: snapshot.clone() };
+    progress.rebuild = incremental.then(|| (changes.cloned(), cwd.clone()));
+    let Executed { graph, output, mut diagnostics, .. } = execute::execute(
+      &mut made.bundler,
+      incremental,
+      scope,
+      previous.as_ref(),
+      &checker,
+      &mut progress,
+    )
+    .await;
+    diagnostics.extend(made.prepared_warnings.iter().cloned());
+    let (Some(graph), Some(output)) = (graph, output) else {
+      return progress.failure(diagnostics);
+    };
+
+    // 6. emit
+    let emitted = emit::emit(output, &graph, &options, &cwd);
+    for event in emitted.events {
+      progress.event(event);
+    }
+    let bytes = emitted.files.iter().map(|file| file.contents.len()).sum();
+    progress.done(Stage::Emit, &[("files", emitted.files.len()), ("bytes", bytes)]);
+    diagnostics.extend(emitted.diagnostics);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+      return progress.failure(diagnostics);
+    }
+    let result = BuildResult {
+      ok: true,
+      output_files: emitted.files,
+      diagnostics: in_order(diagnostics),
+      metafile: emitted.metafile,
+      stages: progress.stages,
+    };
+    if incremental {
+      made.graph = Some(graph);
+      made.result = Some(result.clone());
+    }
+    result
+  }
+
+  fn init(
+    &mut self,
+    snapshot: &Snapshot,
+    stop: &CancelToken,
+  ) -> Result<&mut Made, Vec<Diagnostic>> {
+    if self.made.is_none() {
+      let Prepared { options, cwd, mut warnings } =
+        bundler::prepare(&self.options, self.incremental)?;
+      let limits = limits_of(&self.options);
+      let view = Arc::new(GuardedView::new(
+        snapshot.clone(),
+        FileLimits {
+          max_file_size: limits.max_file_size.unwrap_or(Limits::MAX_FILE_SIZE),
+          max_nesting: limits.max_nesting.unwrap_or(Limits::MAX_NESTING),
+        },
+      ));
+      view.begin(snapshot.clone(), stop.clone());
+      let checker =
+        Checker { options: &self.options, cwd: &cwd, view: &view, snapshot: snapshot.clone() };
+      let bundler = bundler::create(options, &self.plugins, &view)
+        .map_err(|errors| checker.translate(errors.into_vec(), None))?;
+      warnings.extend(execute::warnings_of(&bundler, &checker));
+      let prepared_warnings = warnings;
+      self.made = Some(Made { bundler, view, prepared_warnings, cwd, graph: None, result: None });
+    }
+    self.made.as_mut().ok_or_else(Vec::new)
+  }
+
+  async fn close(mut self) {
+    if let Some(made) = &mut self.made {
+      execute::close(&mut made.bundler).await;
+    }
+  }
+}
+
+/// What a build has told so far.
+pub(crate) struct Progress<'a> {
+  job: &'a Job,
+  explain: bool,
+  since_ms: f64,
+  stages: Vec<StageEvent>,
+  /// Of a rebuild: what changed, and where paths start from.
+  rebuild: Option<(Option<Changes>, String)>,
+}
+
+impl<'a> Progress<'a> {
+  fn new(job: &'a Job, explain: bool) -> Self {
+    Self { job, explain, since_ms: job.host.now_ms(), stages: Vec::new(), rebuild: None }
+  }
+
+  /// Ends a stage.
+  pub(crate) fn done(&mut self, stage: Stage, counts: &[(&'static str, usize)]) {
+    let now_ms = self.job.host.now_ms();
+    let event = StageEvent {
+      stage,
+      duration_ms: now_ms - self.since_ms,
+      counts: counts.iter().copied().collect::<IndexMap<_, _>>(),
+    };
+    self.since_ms = now_ms;
+    self.stages.push(event.clone());
+    self.send(ExplainEvent::Stage(event));
+  }
+
+  /// Stage plan, with what it decided.
+  pub(crate) fn plan(&mut self, graph: &Graph, scope: &Scope) {
+    if let Some((changes, cwd)) = &self.rebuild {
+      let event = plan::rebuild_event(scope, changes.as_ref(), cwd);
+      self.event(event);
+    }
+    let changed = match scope {
+      Scope::Partial { modules } => modules.as_slice(),
+      _ => &[],
+    };
+    if self.explain && self.job.events.is_some() {
+      for event in plan::graph_events(graph, changed) {
+        self.send(event);
+      }
+    }
+    let all = graph.modules.iter().filter(|module| !module.is_external).count();
+    let read = if matches!(scope, Scope::Partial { .. }) { changed.len() } else { all };
+    self.done(Stage::Plan, &[("reused", all - read)]);
+  }
+
+  /// A decision, told only to those who ask why.
+  fn event(&self, event: ExplainEvent) {
+    if self.explain {
+      self.send(event);
+    }
+  }
+
+  fn send(&self, event: ExplainEvent) {
+    if let Some(events) = &self.job.events {
+      events(event);
+    }
+  }
+
+  fn failure(self, diagnostics: Vec<Diagnostic>) -> BuildResult {
+    BuildResult {
+      ok: false,
+      diagnostics: in_order(diagnostics),
+      stages: self.stages,
+      ..BuildResult::default()
+    }
+  }
+
+  /// The last result again. Its stages are those of this build: it had one.
+  fn unchanged(self, last: &BuildResult) -> BuildResult {
+    BuildResult { stages: self.stages, ..last.clone() }
+  }
+}

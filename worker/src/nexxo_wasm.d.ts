@@ -1,0 +1,47 @@
+// This file declares what the engine's WebAssembly gives, as far as the worker
+// uses it. wasm-bindgen writes the module itself, from `crates/nexxo_wasm`.
+
+import type {
+  BuildOptions,
+  BuildResult,
+  ExplainEvent,
+  HookDeclaration,
+  HookName,
+  TransformRequest,
+  TransformResult,
+} from './protocol.ts';
+
+export default function init(options: { module_or_path: WebAssembly.Module }): Promise<{ memory: WebAssembly.Memory }>;
+
+export type CallHook = (plugin: number, hook: HookName, args: unknown[]) => unknown;
+
+/** One per project. Its promises reject with a `Diagnostic`; anything else thrown means a broken instance. */
+export class Engine {
+  constructor();
+  write(path: string, contents: Uint8Array): void;
+  remove(path: string): boolean;
+  build(
+    options: BuildOptions,
+    hooks: HookDeclaration[],
+    callHook: CallHook,
+    cancel: CancelToken,
+    onEvent: (event: ExplainEvent) => void,
+  ): Promise<BuildResult>;
+  createContext(options: BuildOptions, hooks: HookDeclaration[], callHook: CallHook): Context;
+  free(): void;
+}
+
+export class Context {
+  rebuild(cancel: CancelToken, onEvent: (event: ExplainEvent) => void): Promise<BuildResult>;
+  free(): void;
+}
+
+export class CancelToken {
+  constructor();
+  cancel(): void;
+  free(): void;
+}
+
+export function transform(code: string, request: TransformRequest): TransformResult;
+export function memoryBytes(): number;
+export function version(): string;

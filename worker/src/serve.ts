@@ -1,0 +1,378 @@
+// This file is the worker's side: it owns the engine's instance and nothing
+// else, and answers messages while builds run. Browsers and Node share it.
+
+import init, * as wasm from './nexxo_wasm.js';
+import { faultUnavailable, notOpen, problemOf, wasmUnavailable } from './error.ts';
+import type { Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
+
+/** What a worker's thread has to offer. */
+export interface Scope {
+  post(message: FromWorker, transfer: ArrayBuffer[]): void;
+  /** Where the engine's WebAssembly is, unless the page says otherwise. */
+  readonly defaultWasm: string;
+  compile(address: string): Promise<WebAssembly.Module>;
+  /** Ends the thread. */
+  close(): void;
+}
+
+interface OpenProject {
+  engine: wasm.Engine;
+  contexts: Map<number, OpenContext>;
+  /** Why a file could not be taken. Its builds are told, as writing has no answer. */
+  refused?: Diagnostic;
+  running: Set<Running>;
+}
+
+interface OpenContext {
+  /** The context, or why there is none. */
+  made: wasm.Context | Diagnostic;
+  running: Set<Running>;
+}
+
+interface Running {
+  cancel: wasm.CancelToken;
+  done: Promise<void>;
+}
+
+/** Events go to the page in messages of up to this many: a message costs more than an event. */
+const eventsPerMessage = 256;
+
+const encoder = new TextEncoder();
+
+/** Serves one page by one instance, until that breaks. */
+export class Server {
+  readonly #scope: Scope;
+  #state: 'new' | 'starting' | 'serving' | 'broken' = 'new';
+  /** What came in before the instance was there. */
+  #early: ToWorker[] = [];
+  readonly #projects = new Map<number, OpenProject>();
+  readonly #cancels = new Map<number, wasm.CancelToken>();
+  readonly #calls = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
+  #lastCall = 0;
+  /** What the engine said of its own panic, which the trap that follows does not tell. */
+  #panic: string | undefined;
+
+  constructor(scope: Scope) {
+    this.#scope = scope;
+  }
+
+  receive(message: ToWorker): void {
+    if (this.#state === 'broken') return;
+    if (this.#state === 'serving') {
+      this.#guard(() => this.#handle(message));
+    } else if (message.type === 'start' && this.#state === 'new') {
+      this.#state = 'starting';
+      void this.#start(message);
+    } else {
+      this.#early.push(message);
+    }
+  }
+
+  /** Something failed outside of any call from here: in a timer or a promise of the engine's own. */
+  fail(thrown: unknown): void {
+    if (this.#state === 'broken') return;
+    this.#state = 'broken';
+    const message = this.#panic ?? problemOf(thrown);
+    const kind = isOutOfMemory(message) ? 'memory' : 'trap';
+    this.#scope.post({ type: 'trapped', kind, message }, []);
+    this.#scope.close();
+  }
+
+  async #start({ id, wasm: source }: ToWorker & { type: 'start' }): Promise<void> {
+    let module: WebAssembly.Module;
+    try {
+      if (source instanceof WebAssembly.Module) module = source;
+      else if (source instanceof ArrayBuffer) module = await WebAssembly.compile(source);
+      else module = await this.#scope.compile(source ?? this.#scope.defaultWasm);
+      this.#listenForPanics();
+      await init({ module_or_path: module });
+    } catch (thrown) {
+      const from = typeof source === 'string' ? source : source === undefined ? this.#scope.defaultWasm : undefined;
+      const where = from === undefined ? 'what was given' : `\`${from}\``;
+      this.#scope.post({ type: 'settled', id, ok: false, diagnostic: wasmUnavailable(where, problemOf(thrown)) }, []);
+      this.#scope.close();
+      return;
+    }
+    this.#state = 'serving';
+    this.#guard(() => this.#greet(id, module));
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.receive(message);
+  }
+
+  /** Sends the compiled module along: with it, a worker that takes this one's place starts in no time. */
+  #greet(id: number, module: WebAssembly.Module): void {
+    const version = wasm.version();
+    const started: Started = { version, module };
+    try {
+      this.#scope.post({ type: 'settled', id, ok: true, value: started }, []);
+    } catch {
+      // Where modules cannot be sent, the next worker compiles it again.
+      this.#scope.post({ type: 'settled', id, ok: true, value: { version } satisfies Started }, []);
+    }
+  }
+
+  /** The engine writes its panics to the console, and then traps. */
+  #listenForPanics(): void {
+    const log = console.error;
+    console.error = (...data: unknown[]) => {
+      const [first] = data;
+      if (typeof first === 'string' && first.includes('panicked at')) this.#panic ??= first.split('\n\nStack:')[0];
+      log.apply(console, data);
+    };
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  #handle(message: ToWorker): void {
+    switch (message.type) {
+      case 'start':
+        return;
+      case 'open':
+        this.#projects.set(message.project, { engine: new wasm.Engine(), contexts: new Map(), running: new Set() });
+        return;
+      case 'write':
+        this.#write(message);
+        return;
+      case 'remove':
+        for (const path of message.paths) this.#projects.get(message.project)?.engine.remove(path);
+        return;
+      case 'close':
+        this.#close(message.project);
+        return;
+      case 'build':
+        this.#build(message);
+        return;
+      case 'context':
+        this.#createContext(message);
+        return;
+      case 'rebuild':
+        this.#rebuild(message);
+        return;
+      case 'forget':
+        this.#forget(this.#projects.get(message.project), message.context);
+        return;
+      case 'transform':
+        this.#began(message.id);
+        this.#answer(message.id, () => wasm.transform(message.code, message.request));
+        return;
+      case 'cancel':
+        this.#cancels.get(message.id)?.cancel();
+        return;
+      case 'hook-done': {
+        const call = this.#calls.get(message.call);
+        this.#calls.delete(message.call);
+        if (message.ok) call?.resolve(message.value);
+        else call?.reject(new Error(message.message));
+        return;
+      }
+      case 'ping':
+        this.#settle(message.id, { memoryBytes: wasm.memoryBytes() } satisfies Pong);
+        return;
+      case 'fault':
+        this.#fault(message);
+        return;
+    }
+  }
+
+  #write(message: ToWorker & { type: 'write' }): void {
+    const project = this.#projects.get(message.project);
+    if (project === undefined) return;
+    for (const [path, contents] of message.files) {
+      try {
+        project.engine.write(path, typeof contents === 'string' ? encoder.encode(contents) : contents);
+      } catch (thrown) {
+        if (!isDiagnostic(thrown)) throw thrown;
+        project.refused ??= thrown;
+      }
+    }
+  }
+
+  #build(message: ToWorker & { type: 'build' }): void {
+    const { id, options, hooks } = message;
+    this.#began(id);
+    const project = this.#projects.get(message.project);
+    const refusal = project === undefined ? notOpen('project') : project.refused;
+    if (project === undefined || refusal !== undefined) return this.#refuse(id, refusal);
+    this.#run(id, message.events, [project.running], (cancel, onEvent) =>
+      project.engine.build(options, hooks, this.#hookCaller(id), cancel, onEvent),
+    );
+  }
+
+  #createContext(message: ToWorker & { type: 'context' }): void {
+    const { id, options, hooks } = message;
+    this.#began(id);
+    const project = this.#projects.get(message.project);
+    if (project === undefined) return this.#refuse(id, notOpen('project'));
+    const context: OpenContext = { made: notOpen('context'), running: new Set() };
+    project.contexts.set(message.context, context);
+    this.#answer(id, () => {
+      try {
+        context.made = project.engine.createContext(options, hooks, this.#hookCaller(id));
+      } catch (thrown) {
+        if (isDiagnostic(thrown)) context.made = thrown;
+        throw thrown;
+      }
+    });
+  }
+
+  #rebuild(message: ToWorker & { type: 'rebuild' }): void {
+    const { id } = message;
+    this.#began(id);
+    const project = this.#projects.get(message.project);
+    const context = project?.contexts.get(message.context);
+    if (project === undefined || context === undefined) return this.#refuse(id, notOpen('context'));
+    const { made } = context;
+    if (isDiagnostic(made)) return this.#refuse(id, made);
+    if (project.refused !== undefined) return this.#refuse(id, project.refused);
+    this.#run(id, message.events, [project.running, context.running], (cancel, onEvent) =>
+      made.rebuild(cancel, onEvent),
+    );
+  }
+
+  /** Runs a build that can be cancelled, and answers when it is done. */
+  #run(
+    id: number,
+    wantsEvents: boolean,
+    owners: Set<Running>[],
+    build: (cancel: wasm.CancelToken, onEvent: (event: ExplainEvent) => void) => Promise<unknown>,
+  ): void {
+    const cancel = new wasm.CancelToken();
+    let events: ExplainEvent[] = [];
+    const flush = (): void => {
+      if (events.length > 0) this.#scope.post({ type: 'events', id, events }, []);
+      events = [];
+    };
+    const onEvent = (event: ExplainEvent): void => {
+      if (!wantsEvents || this.#state === 'broken') return;
+      events.push(event);
+      if (event.type === 'stage' || events.length === eventsPerMessage) flush();
+    };
+    this.#cancels.set(id, cancel);
+    const settled = build(cancel, onEvent).then(
+      (value) => {
+        flush();
+        this.#settle(id, value);
+      },
+      (thrown: unknown) => {
+        if (!isDiagnostic(thrown)) throw thrown;
+        flush();
+        this.#refuse(id, thrown);
+      },
+    );
+    const running: Running = {
+      cancel,
+      done: settled
+        .then(() => {
+          this.#cancels.delete(id);
+          for (const owner of owners) owner.delete(running);
+          cancel.free();
+        })
+        .catch((thrown: unknown) => this.fail(thrown)),
+    };
+    for (const owner of owners) owner.add(running);
+  }
+
+  /** What the engine calls a hook with: a message to the page, and its answer. */
+  #hookCaller(id: number): wasm.CallHook {
+    return (plugin, hook, args) =>
+      new Promise((resolve, reject) => {
+        this.#lastCall += 1;
+        const call = this.#lastCall;
+        this.#calls.set(call, { resolve, reject });
+        this.#scope.post({ type: 'hook', call, id, plugin, hook, args }, []);
+      });
+  }
+
+  #close(number: number): void {
+    const project = this.#projects.get(number);
+    if (project === undefined) return;
+    this.#projects.delete(number);
+    for (const context of [...project.contexts.keys()]) this.#forget(project, context);
+    this.#free(project.engine, project.running);
+  }
+
+  #forget(project: OpenProject | undefined, number: number): void {
+    const context = project?.contexts.get(number);
+    if (project === undefined || context === undefined) return;
+    project.contexts.delete(number);
+    if (!isDiagnostic(context.made)) this.#free(context.made, context.running);
+  }
+
+  /** Cancels what runs, and frees only then: the engine holds what it works on. */
+  #free(owner: wasm.Engine | wasm.Context, running: Set<Running>): void {
+    const all = [...running];
+    for (const { cancel } of all) cancel.cancel();
+    void Promise.all(all.map(({ done }) => done)).then(() => {
+      if (this.#state === 'serving') this.#guard(() => owner.free());
+    });
+  }
+
+  #fault({ id, kind }: ToWorker & { type: 'fault' }): void {
+    this.#began(id);
+    // Only the tests' build of the engine has it, so it cannot be imported by name.
+    const fault: unknown = Reflect.get(wasm, 'fault');
+    if (typeof fault !== 'function') return this.#refuse(id, faultUnavailable());
+    this.#answer(id, () => (fault as (kind: FaultKind) => void)(kind));
+  }
+
+  #began(id: number): void {
+    this.#scope.post({ type: 'began', id }, []);
+  }
+
+  #answer(id: number, run: () => unknown): void {
+    let value: unknown;
+    try {
+      value = run();
+    } catch (thrown) {
+      if (!isDiagnostic(thrown)) throw thrown;
+      this.#refuse(id, thrown);
+      return;
+    }
+    this.#settle(id, value);
+  }
+
+  #settle(id: number, value: unknown): void {
+    this.#scope.post({ type: 'settled', id, ok: true, value }, buffersOf(value));
+  }
+
+  #refuse(id: number, diagnostic: Diagnostic = notOpen('project')): void {
+    this.#scope.post({ type: 'settled', id, ok: false, diagnostic }, []);
+  }
+}
+
+/** The engine rejects with plain objects; all that is an `Error` comes from a broken instance. */
+function isDiagnostic(value: unknown): value is Diagnostic {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !(value instanceof Error) &&
+    'code' in value &&
+    typeof value.code === 'string' &&
+    'message' in value &&
+    typeof value.message === 'string'
+  );
+}
+
+/** The buffers of a build's output files. They are the worker's own copies, so they can move to the page. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  if (typeof value !== 'object' || value === null || !('outputFiles' in value)) return [];
+  if (!Array.isArray(value.outputFiles)) return [];
+  const buffers = new Set<ArrayBuffer>();
+  for (const file of value.outputFiles as { contents?: unknown }[]) {
+    const { contents } = file;
+    if (!(contents instanceof Uint8Array) || !(contents.buffer instanceof ArrayBuffer)) continue;
+    if (contents.byteLength === contents.buffer.byteLength && contents.byteLength > 0) buffers.add(contents.buffer);
+  }
+  return [...buffers];
+}
+
+function isOutOfMemory(problem: string): boolean {
+  return /out of memory|memory allocation|allocation failed|memory exhausted|could not allocate/i.test(problem);
+}

@@ -1,0 +1,61 @@
+// This file lists the types that users of the package see, in the browser and
+// under Node alike. Messages and the worker's side are not among them.
+
+export type { Contents } from './files.ts';
+export type { Nexxo, RestartEvent } from './nexxo.ts';
+export type {
+  Hook,
+  HookAnswer,
+  HookFilter,
+  LoadedModule,
+  Plugin,
+  ResolvedId,
+  TransformedModule,
+} from './plugins.ts';
+export type {
+  BuildRequest,
+  BuildResult,
+  Context,
+  ContextRequest,
+  OutputFile,
+  Project,
+  RebuildRequest,
+} from './project.ts';
+export type {
+  BuildOptions,
+  ChunkEvent,
+  ChunkGroup,
+  ChunkReason,
+  CodeSplittingOptions,
+  DecoratorOptions,
+  Diagnostic,
+  ExplainEvent,
+  Format,
+  ImportKind,
+  JsxOptions,
+  Limits,
+  Metafile,
+  MetafileContribution,
+  MetafileImport,
+  MetafileInput,
+  MetafileOutput,
+  ModuleEvent,
+  ModuleReason,
+  ModuleType,
+  OutputOptions,
+  Platform,
+  Pong,
+  Position,
+  PreserveEntrySignatures,
+  Range,
+  RebuildEvent,
+  ResolveEvent,
+  ResolveOptions,
+  Severity,
+  Stage,
+  StageEvent,
+  TransformOptions,
+  TransformRequest,
+  TransformResult,
+  TreeshakeOptions,
+} from './protocol.ts';
