@@ -67,7 +67,8 @@ async function bundle() {
         platform,
         external: ['node:*'],
         tsconfig: false,
-        transform: { target: 'es2022' },
+        // The glue looks for its global object by every name; a worker has no `window`.
+        transform: { target: 'es2022', define: { window: 'undefined' } },
         output: {
           format: 'esm',
           entryFileNames: '[name].js',

@@ -26,13 +26,26 @@ export function createConsole(): Console {
   panel.replaceChildren(empty);
   let errors = 0;
   let last: { level: Level; text: string; line: HTMLElement; times: number } | undefined;
+  /** Lines that came in one go are put in as one: each time, the browser lays out all of them. */
+  let fresh: HTMLElement[] = [];
 
   function reset(): void {
     errors = 0;
     last = undefined;
+    fresh = [];
     badge.textContent = '';
     list.replaceChildren();
     panel.replaceChildren(empty);
+  }
+
+  function putIn(): void {
+    if (fresh.length === 0) return;
+    const atEnd = panel.scrollTop + panel.clientHeight >= panel.scrollHeight - 8;
+    list.append(...fresh.slice(-mostLines));
+    fresh = [];
+    while (list.childElementCount > mostLines) list.firstElementChild?.remove();
+    if (!list.isConnected) panel.replaceChildren(clear, list);
+    if (atEnd) panel.scrollTop = panel.scrollHeight;
   }
 
   return {
@@ -52,11 +65,7 @@ export function createConsole(): Console {
       const prefix = element('span', { class: 'visually-hidden' }, levelWords[level]);
       const line = element('li', { 'data-level': level }, prefix, shown);
       last = { level, text: shown, line, times: 1 };
-      const atEnd = panel.scrollTop + panel.clientHeight >= panel.scrollHeight - 8;
-      list.append(line);
-      while (list.childElementCount > mostLines) list.firstElementChild?.remove();
-      if (!list.isConnected) panel.replaceChildren(clear, list);
-      if (atEnd) panel.scrollTop = panel.scrollHeight;
+      if (fresh.push(line) === 1) queueMicrotask(putIn);
     },
   };
 }

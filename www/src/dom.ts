@@ -70,6 +70,11 @@ export function icon(name: Icon): SVGSVGElement {
   return svg;
 }
 
+/** A sentence for people, in which backticks mark code. */
+export function prose(text: string): (Node | string)[] {
+  return text.split(/`([^`]+)`/).map((part, at) => (at % 2 === 1 ? element('code', { class: 'inline' }, part) : part));
+}
+
 /** `1 problem`, `2 problems`. */
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;

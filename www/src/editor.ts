@@ -19,7 +19,7 @@ import {
 } from '@codemirror/view';
 import type { Diagnostic } from 'nexxo';
 import type { Builder } from './builder.ts';
-import { byId, element, icon } from './dom.ts';
+import { byId, element, icon, prose } from './dom.ts';
 import { appearance, languageOf } from './language.ts';
 import type { Topic } from './topic.ts';
 import type { Workspace } from './workspace.ts';
@@ -130,6 +130,8 @@ function newState(path: string, doc: string, readOnly: boolean): EditorState {
     EditorView.contentAttributes.of({
       'aria-label': `Editor: ${label}`,
       'aria-describedby': 'editor-help',
+      // It is in the tab order anyway, but not everything that looks at pages knows that of editable text.
+      tabindex: '0',
       ...(readOnly ? { 'aria-readonly': 'true' } : {}),
     }),
   ];
@@ -157,8 +159,8 @@ function markOf(diagnostic: Diagnostic, state: EditorState): Mark {
     source: diagnostic.code,
     message: diagnostic.message,
     renderMessage() {
-      const parts: Node[] = [element('div', {}, diagnostic.message)];
-      if (diagnostic.hint !== undefined) parts.push(element('div', { class: 'hint' }, diagnostic.hint));
+      const parts: Node[] = [element('div', {}, ...prose(diagnostic.message))];
+      if (diagnostic.hint !== undefined) parts.push(element('div', { class: 'hint' }, ...prose(diagnostic.hint)));
       return element('div', {}, ...parts);
     },
   };

@@ -56,6 +56,17 @@ const highlighting = HighlightStyle.define([
   { tag: [tags.meta, tags.processingInstruction], color: 'var(--code-comment)' },
 ]);
 
+const control = {
+  padding: '2px 8px',
+  borderColor: 'var(--line-strong)',
+  borderRadius: '5px',
+  backgroundColor: 'var(--paper)',
+  backgroundImage: 'none',
+  color: 'var(--ink)',
+  fontSize: '12.5px',
+  cursor: 'pointer',
+};
+
 const theme = EditorView.theme({
   '&': { height: '100%', color: 'var(--ink)', backgroundColor: 'transparent', fontSize: '13px' },
   '&.cm-focused': { outline: 'none' },
@@ -81,8 +92,11 @@ const theme = EditorView.theme({
   '.cm-panels': { backgroundColor: 'var(--raised)', color: 'var(--ink)', fontFamily: 'var(--sans)' },
   '.cm-panels.cm-panels-top': { borderBottom: '1px solid var(--line)' },
   '.cm-panels.cm-panels-bottom': { borderTop: '1px solid var(--line)' },
-  '.cm-textfield': { backgroundColor: 'var(--paper)', borderColor: 'var(--line-strong)', color: 'var(--ink)' },
-  '.cm-button': { backgroundImage: 'none', backgroundColor: 'var(--paper)', borderColor: 'var(--line-strong)', color: 'var(--ink)' },
+  '.cm-panel.cm-search': { padding: '6px 30px 6px 10px', fontSize: '12.5px' },
+  '.cm-panel.cm-search label': { fontSize: '12.5px', color: 'var(--soft)' },
+  '.cm-panel.cm-search [name=close]': { top: '6px', right: '8px', fontSize: '16px', color: 'var(--soft)', cursor: 'pointer' },
+  '.cm-textfield': { ...control, cursor: 'text' },
+  '.cm-button': { ...control, textTransform: 'capitalize' },
   '.cm-tooltip': {
     backgroundColor: 'var(--raised)',
     color: 'var(--ink)',

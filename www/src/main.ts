@@ -95,8 +95,9 @@ function createModes(choose: (mode: Mode) => void): Mode {
 function createAgain(builder: Builder): void {
   const again = button({ class: 'tool', 'aria-label': 'Build again', title: 'Build again (Ctrl+S)' }, () => void builder.build(), icon('play'));
   byId('again').replaceChildren(again);
+  builder.state.watch(({ phase }) => (again.disabled = phase === 'initializing' || phase === 'stopped'));
   addEventListener('keydown', (event) => {
-    if (event.key !== 's' || event.altKey || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
+    if (event.key.toLowerCase() !== 's' || event.altKey || event.shiftKey || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
     void builder.build();
   });

@@ -96,7 +96,7 @@ function viewerState(file: OutputFile): EditorState {
     search({ top: true }),
     keymap.of(searchKeymap),
     EditorState.readOnly.of(true),
-    EditorView.contentAttributes.of({ 'aria-label': `Output: ${file.fileName}`, 'aria-readonly': 'true' }),
+    EditorView.contentAttributes.of({ 'aria-label': `Output: ${file.fileName}`, 'aria-readonly': 'true', tabindex: '0' }),
     appearance,
   ];
   if (text.length <= mostHighlighted) extensions.push(languageOf(file.fileName));

@@ -2,7 +2,7 @@
 
 import type { Diagnostic } from 'nexxo';
 import type { Builder } from './builder.ts';
-import { button, byId, element, icon } from './dom.ts';
+import { button, byId, element, icon, prose } from './dom.ts';
 import type { Workspace } from './workspace.ts';
 
 const severityWords = { error: 'Error', warning: 'Warning', info: 'Note' } as const;
@@ -45,7 +45,7 @@ function problemItem(
   const item = element('li', { class: 'problem', 'data-severity': severity }, icon(severity));
   const body = element('div', { class: 'problem-body' });
   const place = file === undefined ? '' : range === undefined ? file : `${file}:${range.start.line}:${range.start.column}`;
-  const sentence = element('span', { class: 'problem-message' }, message);
+  const sentence = element('span', { class: 'problem-message' }, ...prose(message));
   const words = element('span', { class: 'visually-hidden' }, `${severityWords[severity]}: `);
   if (file !== undefined && workspace.read(file) !== undefined) {
     const spoken = element('span', { class: 'problem-location' }, place);
@@ -53,8 +53,8 @@ function problemItem(
   } else {
     body.append(element('p', { class: 'problem-text' }, words, sentence, place === '' ? '' : ` ${place}`));
   }
-  for (const note of notes) body.append(element('p', { class: 'problem-note' }, note));
-  if (hint !== undefined) body.append(element('p', { class: 'problem-hint' }, hint));
+  for (const note of notes) body.append(element('p', { class: 'problem-note' }, ...prose(note)));
+  if (hint !== undefined) body.append(element('p', { class: 'problem-hint' }, ...prose(hint)));
   const details = element('div', { class: 'problem-details' }, element('code', { class: 'problem-code' }, code));
   body.append(details);
   if (frame !== undefined && frame !== '') {

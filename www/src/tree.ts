@@ -2,7 +2,7 @@
 // one row in the tab order, and files that can be created, renamed and deleted.
 
 import type { Builder } from './builder.ts';
-import { button, byId, count, element, icon } from './dom.ts';
+import { button, byId, count, element, icon, prose } from './dom.ts';
 import { ask } from './dialog.ts';
 import type { Topic } from './topic.ts';
 import { PathProblem } from './workspace.ts';
@@ -130,7 +130,7 @@ export function createTree(workspace: Workspace, builder: Builder, selected: Top
         over = false;
         draft = { kind, path: folder };
         input.setAttribute('aria-invalid', 'true');
-        problem.textContent = thrown.message;
+        problem.replaceChildren(...prose(thrown.message));
         return;
       }
       over = true;
@@ -185,13 +185,17 @@ export function createTree(workspace: Workspace, builder: Builder, selected: Top
   }
 
   function activate(path: string): void {
+    putInTabOrder(path);
+    focusActive();
+  }
+
+  function putInTabOrder(path: string): void {
     active = path;
     for (const child of tree.children) {
       if (child.getAttribute('role') !== 'treeitem') continue;
       child.setAttribute('tabindex', (child as HTMLElement).dataset['path'] === path ? '0' : '-1');
     }
     updateTools();
-    focusActive();
   }
 
   function toggle(row: Row, expanded: boolean): void {
@@ -244,6 +248,12 @@ export function createTree(workspace: Workspace, builder: Builder, selected: Top
     if (row.folder) toggle(row, !row.expanded);
     else selected.value = row.path;
     activate(row.path);
+  });
+
+  // A screen reader may move the focus to a row by itself.
+  tree.addEventListener('focusin', (event) => {
+    const path = (event.target as HTMLElement).dataset['path'];
+    if (path !== undefined && path !== active) putInTabOrder(path);
   });
 
   tree.addEventListener('dblclick', (event) => {

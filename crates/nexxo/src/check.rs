@@ -35,7 +35,15 @@ impl Checker<'_> {
     messages: impl IntoIterator<Item = BuildDiagnostic>,
     graph: Option<&Graph>,
   ) -> Vec<Diagnostic> {
-    messages.into_iter().filter_map(|message| self.translate_one(message, graph)).collect()
+    let mut diagnostics: Vec<Diagnostic> =
+      messages.into_iter().filter_map(|message| self.translate_one(message, graph)).collect();
+    let lost = self.view.lost_failures();
+    if !lost.is_empty() {
+      // What rolldown says of a hook that failed is that it failed.
+      diagnostics.retain(|diagnostic| !diagnostic.message.contains("threw an error"));
+      diagnostics.extend(lost);
+    }
+    diagnostics
   }
 
   /// A message about options, which no place in a source goes with.

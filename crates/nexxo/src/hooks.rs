@@ -160,6 +160,11 @@ fn matches(filter: Option<&Option<HybridRegex>>, text: &str) -> bool {
   }
 }
 
+/// rolldown's own modules are nobody's to change.
+fn is_runtime(id: &str) -> bool {
+  id.starts_with("rolldown:") || id.starts_with("\0rolldown/")
+}
+
 impl Bridge {
   /// Calls the hook, unless the build is stopped: then it is not waited for.
   async fn call(&self, hook: HookName, args: Vec<Value>, id: &str) -> anyhow::Result<Value> {
@@ -209,9 +214,7 @@ impl Plugin for Bridge {
     _: &PluginContext,
     args: &HookResolveIdArgs<'_>,
   ) -> HookResolveIdReturn {
-    if args.specifier.starts_with("rolldown:")
-      || !matches(self.declared.resolve_id.as_ref(), args.specifier)
-    {
+    if is_runtime(args.specifier) || !matches(self.declared.resolve_id.as_ref(), args.specifier) {
       return Ok(None);
     }
     let importer = args.importer.map_or(Value::Null, Value::from);
@@ -244,7 +247,7 @@ impl Plugin for Bridge {
   }
 
   async fn load(&self, _: SharedLoadPluginContext, args: &HookLoadArgs<'_>) -> HookLoadReturn {
-    if !matches(self.declared.load.as_ref(), args.id) {
+    if is_runtime(args.id) || !matches(self.declared.load.as_ref(), args.id) {
       return Ok(None);
     }
     let answer = self.call(HookName::Load, vec![args.id.into()], args.id).await?;
@@ -272,7 +275,7 @@ impl Plugin for Bridge {
     _: SharedTransformPluginContext,
     args: &HookTransformArgs<'_>,
   ) -> HookTransformReturn {
-    if args.id.starts_with("rolldown:") || !matches(self.declared.transform.as_ref(), args.id) {
+    if is_runtime(args.id) || !matches(self.declared.transform.as_ref(), args.id) {
       return Ok(None);
     }
     let answer = self

@@ -310,7 +310,8 @@ pub struct FileLimits {
 pub(crate) struct GuardedView {
   limits: FileLimits,
   state: RwLock<ViewState>,
-  failures: Mutex<Vec<Diagnostic>>,
+  /// With whether a message of rolldown's was found to stand for it.
+  failures: Mutex<Vec<(Diagnostic, bool)>>,
   /// What plugins said is external, in this build or an earlier one.
   externals: Mutex<FxHashSet<String>>,
 }
@@ -368,7 +369,22 @@ impl GuardedView {
   pub(crate) fn failure_in(&self, text: &str) -> Option<Diagnostic> {
     let (_, rest) = text.split_once(MARK)?;
     let index: usize = rest.split(']').next()?.parse().ok()?;
-    self.failures().get(index).cloned()
+    let mut failures = self.failures();
+    let (diagnostic, claimed) = failures.get_mut(index)?;
+    *claimed = true;
+    Some(diagnostic.clone())
+  }
+
+  /// The diagnostics whose marks rolldown has lost.
+  pub(crate) fn lost_failures(&self) -> Vec<Diagnostic> {
+    let mut failures = self.failures();
+    let lost = failures.iter_mut().filter(|(_, claimed)| !claimed);
+    lost
+      .map(|(diagnostic, claimed)| {
+        *claimed = true;
+        diagnostic.clone()
+      })
+      .collect()
   }
 
   pub(crate) fn note_external(&self, id: &str) {
@@ -398,13 +414,13 @@ impl GuardedView {
     self.state.read().unwrap_or_else(PoisonError::into_inner)
   }
 
-  fn failures(&self) -> std::sync::MutexGuard<'_, Vec<Diagnostic>> {
+  fn failures(&self) -> std::sync::MutexGuard<'_, Vec<(Diagnostic, bool)>> {
     self.failures.lock().unwrap_or_else(PoisonError::into_inner)
   }
 
   fn mark(&self, diagnostic: Diagnostic) -> String {
     let mut failures = self.failures();
-    failures.push(diagnostic);
+    failures.push((diagnostic, false));
     format!("{MARK}{}]]", failures.len() - 1)
   }
 

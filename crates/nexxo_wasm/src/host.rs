@@ -2,24 +2,29 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use js_sys::{Function, Reflect, global};
+use js_sys::Function;
 use nexxo::host::{BoxFuture, Host};
 use tokio::sync::oneshot;
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen::{
+  JsCast, JsValue,
+  prelude::{Closure, wasm_bindgen},
+};
 
 use crate::pump;
 
-thread_local! {
-  static PERFORMANCE: JsValue = Reflect::get(&global(), &"performance".into()).unwrap_or_default();
-  static NOW: Function = PERFORMANCE.with(|performance| function_of(performance, "now"));
-  static SET_TIMEOUT: Function = function_of(&global(), "setTimeout");
-  static CLEAR_TIMEOUT: Function = function_of(&global(), "clearTimeout");
-  static TIMERS: RefCell<Timers> = RefCell::default();
+#[wasm_bindgen]
+extern "C" {
+  /// Browsers give a number, Node an object.
+  #[wasm_bindgen(js_name = setTimeout)]
+  fn set_timeout(call: &Function, duration_ms: i32) -> JsValue;
+  #[wasm_bindgen(js_name = clearTimeout)]
+  fn clear_timeout(handle: &JsValue);
+  #[wasm_bindgen(js_namespace = performance, js_name = now)]
+  fn performance_now() -> f64;
 }
 
-fn function_of(object: &JsValue, name: &str) -> Function {
-  let found = Reflect::get(object, &name.into()).unwrap_or_default();
-  found.dyn_into().unwrap_or_else(|_| Function::new_no_args("throw new Error('no such function')"))
+thread_local! {
+  static TIMERS: RefCell<Timers> = RefCell::default();
 }
 
 #[derive(Default)]
@@ -29,8 +34,7 @@ struct Timers {
 }
 
 pub(crate) fn now_ms() -> f64 {
-  let now = NOW.with(|now| PERFORMANCE.with(|performance| now.call0(performance)));
-  now.ok().and_then(|now| now.as_f64()).unwrap_or(0.0)
+  performance_now()
 }
 
 /// The host of a tab, or of Node.
@@ -68,9 +72,7 @@ impl Timer {
         pump::schedule();
       }
     });
-    let handle = SET_TIMEOUT.with(|set_timeout| {
-      set_timeout.call2(&JsValue::UNDEFINED, call.as_ref(), &duration_ms.into()).unwrap_or_default()
-    });
+    let handle = set_timeout(call.as_ref().unchecked_ref(), duration_ms);
     TIMERS.with_borrow_mut(|timers| {
       timers.last = timers.last.wrapping_add(1);
       timers.open.insert(timers.last, (handle, call));
@@ -84,7 +86,7 @@ impl Drop for Timer {
     let open = TIMERS.with_borrow_mut(|timers| timers.open.remove(&self.0));
     if let Some((handle, _call)) = open {
       // It may have fired already, which is no mistake.
-      let _ = CLEAR_TIMEOUT.with(|clear| clear.call1(&JsValue::UNDEFINED, &handle));
+      clear_timeout(&handle);
     }
   }
 }

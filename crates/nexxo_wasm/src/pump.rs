@@ -11,17 +11,26 @@ use std::{
   task::Poll,
 };
 
-use js_sys::{Function, Reflect, global};
+use js_sys::{Function, Reflect};
 use tokio::{
   runtime::{Builder, Runtime},
   sync::oneshot,
 };
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use wasm_bindgen::{
+  JsCast, JsValue,
+  prelude::{Closure, wasm_bindgen},
+};
 
 use crate::host::now_ms;
 
 /// How long the thread may be kept from its messages.
 const SLICE_MS: f64 = 12.0;
+
+#[wasm_bindgen]
+extern "C" {
+  #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+  static GLOBAL: JsValue;
+}
 
 thread_local! {
   static POLLS: Cell<u64> = const { Cell::new(0) };
@@ -97,8 +106,8 @@ impl Turn {
       SCHEDULED.set(false);
       pump();
     });
-    let set_immediate =
-      Reflect::get(&global(), &"setImmediate".into()).unwrap_or(JsValue::UNDEFINED);
+    let set_immediate = GLOBAL.with(|global| Reflect::get(global, &"setImmediate".into()));
+    let set_immediate = set_immediate.unwrap_or(JsValue::UNDEFINED);
     if let Ok(set_immediate) = set_immediate.dyn_into::<Function>() {
       return Self::Immediate { set_immediate, call };
     }

@@ -1,0 +1,404 @@
+// This file times Nexxo beside esbuild-wasm and @rolldown/browser in one headless
+// Chromium: a fresh page in a fresh profile for every sample, and the contenders
+// one after the other in every round, so that whatever drifts hits all of them.
+
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { build as bundlePeers } from 'esbuild';
+import { chromium } from 'playwright-core';
+import { circumstances, firstLine, flags, here, packageFolder, packageVersion } from './common.mjs';
+import { app as makeApp, appNames, edited, fileMap } from './corpus.mjs';
+import { browserReport } from './report.mjs';
+import { serve } from './browser/server.mjs';
+
+const usage = `Usage: node browser.mjs [options]
+
+  --quick                Few samples of small apps, to see that everything runs
+  --only <app,…>         ${appNames.join(', ')}, or \`ready\` for engine start and download
+  --contenders <name,…>  nexxo, esbuild, rolldown, rolldown-volume
+  --samples <n>          Rounds per app
+  --out <folder>         Where results go; default benches/results
+
+NEXXO_PKG_DIR names the folder of a built package (default pkg), NEXXO_CHROMIUM the browser.`;
+
+const options = flags(usage);
+const executablePath = process.env.NEXXO_CHROMIUM ?? '/usr/bin/chromium';
+
+/** Rounds, and what happens in one, by app: what is slow is also what varies least. */
+const plans = {
+  react: { samples: 7, warm: 3, rebuilds: 5, minify: [false, true] },
+  'components-100': { samples: 5, warm: 3, rebuilds: 5, minify: [false] },
+  lodash: { samples: 5, warm: 3, rebuilds: 5, minify: [false, true] },
+  'components-1000': { samples: 5, warm: 2, rebuilds: 5, minify: [false, true] },
+  'components-5000': { samples: 3, warm: 1, rebuilds: 3, minify: [false] },
+};
+const READY_SAMPLES = 7;
+
+const chosenApps = options.only ?? (options.quick ? ['ready', 'react', 'components-100'] : ['ready', 'react', 'components-1000', 'components-5000', 'lodash']);
+for (const name of chosenApps) {
+  if (name !== 'ready' && !(name in plans)) fail(`There is no app \`${name}\`.`);
+}
+const hasNexxo = existsSync(join(packageFolder, 'index.js'));
+const contenders = options.contenders ?? [...(hasNexxo ? ['nexxo'] : []), 'esbuild', 'rolldown'];
+for (const name of contenders) {
+  if (!['nexxo', 'esbuild', 'rolldown', 'rolldown-volume'].includes(name)) fail(`There is no contender \`${name}\`.`);
+}
+if (contenders.includes('nexxo') && !hasNexxo) fail(`There is no built package in ${packageFolder}: run \`cargo xtask pkg\`.`);
+if (!hasNexxo) console.warn('The package is not built: only the peers are timed. `cargo xtask pkg` builds it.');
+
+/** @type {any[]} One entry per sample; what the report is made from. */
+const samples = [];
+const site = await openSite();
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+});
+const cdp = await browser.newBrowserCDPSession();
+const failures = [];
+let turn = 0;
+try {
+  for (const name of chosenApps) {
+    if (name === 'ready') {
+      await rounds(options.samples ?? (options.quick ? 2 : READY_SAMPLES), 'engine ready', sampleReady);
+      continue;
+    }
+    const plan = plans[name];
+    for (const minify of plan.minify) {
+      await rounds(options.samples ?? (options.quick ? 2 : plan.samples), `${name}${minify ? ', minified' : ''}`, (contender, round) =>
+        sampleApp(contender, round, name, minify, plan),
+      );
+    }
+  }
+} finally {
+  await browser.close();
+  site.close();
+}
+
+const result = {
+  ...circumstances({
+    nexxo: hasNexxo ? JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8')).version : 'not built',
+    'esbuild-wasm': packageVersion('esbuild-wasm'),
+    '@rolldown/browser': packageVersion('@rolldown/browser'),
+  }),
+  browser: firstLine(executablePath, ['--version']).replace(/ built on.*/, '') || browser.version(),
+  contenders,
+  samples,
+  downloads: site.downloads(),
+};
+await mkdir(options.out, { recursive: true });
+await writeFile(join(options.out, 'browser.json'), `${JSON.stringify(result, null, 1)}\n`);
+await browserReport(options.out);
+if (failures.length > 0) fail(`${failures.length} samples failed:\n${failures.join('\n')}`);
+
+/**
+ * Every round has each contender once, starting with another one each time.
+ * @param {number} count @param {string} title
+ * @param {(contender: string, round: number) => Promise<object>} sample
+ */
+async function rounds(count, title, sample) {
+  for (let round = 0; round < count; round += 1) {
+    turn += 1;
+    for (let index = 0; index < contenders.length; index += 1) {
+      const contender = contenders[(index + turn) % contenders.length];
+      try {
+        const values = await sample(contender, round);
+        samples.push(values);
+        console.log(`${title}, round ${round + 1} of ${count}: ${contender} ${summary(values)}`);
+      } catch (error) {
+        const message = `${title}, round ${round + 1}: ${contender}: ${/** @type {Error} */ (error).message}`;
+        failures.push(message);
+        console.error(message);
+      }
+    }
+  }
+}
+
+/**
+ * Engine ready in a new profile, and again in the same one, as someone who
+ * comes back has it: HTTP cache filled, compiled code cached if the browser did.
+ * @param {string} contender @param {number} round
+ */
+async function sampleReady(contender, round) {
+  return inFreshProfile(contender, async (open) => {
+    site.forget();
+    let page = await open();
+    const cold = await page.evaluate((name) => bench.ready(name), contender);
+    site.note(contender);
+    await page.evaluate(() => bench.load('react'));
+    await page.evaluate(([name]) => bench.first(name, false), [contender]);
+    for (let index = 0; index < 3; index += 1) await page.evaluate(() => bench.warm());
+    // Chromium writes compiled WebAssembly to its cache some seconds after it is made.
+    await page.waitForTimeout(5000);
+    await page.close();
+    page = await open();
+    const warm = await page.evaluate((name) => bench.ready(name), contender);
+    await page.close();
+    page = await open();
+    await page.evaluate(() => bench.load('react'));
+    const again = await page.evaluate(([name]) => bench.first(name, false), [contender]);
+    return { kind: 'ready', contender, round, coldMs: cold.readyMs, coldHandleMs: cold.handleMs, warmMs: warm.readyMs, warmHandleMs: warm.handleMs, returningFirstMs: again.firstMs };
+  });
+}
+
+/**
+ * @param {string} contender @param {number} round @param {string} name @param {boolean} minify
+ * @param {{ warm: number, rebuilds: number }} plan
+ */
+async function sampleApp(contender, round, name, minify, plan) {
+  return inFreshProfile(contender, async (open) => {
+    const page = await open();
+    await page.evaluate((app) => bench.load(app), name);
+    const before = await rendererPeak();
+    const first = await page.evaluate(([of, small]) => bench.first(of, small), /** @type {[string, boolean]} */ ([contender, minify]));
+    const afterFirst = await rendererPeak();
+    const firstWasm = await wasmMemory(page);
+    const warm = [];
+    for (let index = 0; index < plan.warm; index += 1) warm.push((await page.evaluate(() => bench.warm())).warmMs);
+    await page.evaluate(() => bench.prepareRebuilds());
+    const rebuild = [];
+    for (let index = 0; index < plan.rebuilds; index += 1) rebuild.push((await page.evaluate(() => bench.rebuild())).rebuildMs);
+    const peak = await rendererPeak();
+    const wasm = await wasmMemory(page);
+    await page.evaluate(() => bench.close());
+    return {
+      kind: 'app',
+      app: name,
+      minify,
+      contender,
+      round,
+      startedMs: first.startedMs,
+      firstMs: first.firstMs,
+      bytes: first.bytes,
+      warmMs: warm,
+      rebuildMs: rebuild,
+      pageBytes: before,
+      firstPeakBytes: afterFirst,
+      peakBytes: peak,
+      firstWasmBytes: firstWasm,
+      wasmBytes: wasm,
+    };
+  });
+}
+
+/**
+ * @template T
+ * @param {string} contender
+ * @param {(open: () => Promise<import('playwright-core').Page>) => Promise<T>} body
+ * @returns {Promise<T>}
+ */
+async function inFreshProfile(contender, body) {
+  // The renderers of the last sample take a moment to end, and would be mistaken for this one's.
+  for (let tries = 0; tries < 50 && (await rendererPeak()) > 150 * 2 ** 20; tries += 1) await new Promise((resolve) => setTimeout(resolve, 100));
+  const context = await browser.newContext();
+  context.setDefaultTimeout(0);
+  try {
+    /** @type {string[]} */
+    const errors = [];
+    const result = await Promise.race([
+      body(async () => {
+        const page = await context.newPage();
+        page.on('pageerror', (error) => errors.push(error.message));
+        page.on('crash', () => errors.push('the page crashed'));
+        await page.goto(`${site.origin}/page/${contender}.html`);
+        return page;
+      }),
+      timeout(300_000, () => errors.join('; ')),
+    ]);
+    return result;
+  } finally {
+    await context.close();
+  }
+}
+
+/** @param {number} ms @param {() => string} why @returns {Promise<never>} */
+function timeout(ms, why) {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`no answer within ${ms / 1000} s. ${why()}`)), ms).unref();
+  });
+}
+
+/** The most memory that the page's process, its workers among it, ever had at once: the kernel's own mark. */
+async function rendererPeak() {
+  const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
+  let peak = 0;
+  for (const { id, type } of processInfo) {
+    if (type !== 'renderer') continue;
+    const status = await readFile(`/proc/${id}/status`, 'utf8').catch(() => '');
+    peak = Math.max(peak, 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+  }
+  return peak;
+}
+
+/**
+ * The bytes of every `WebAssembly.Memory` in the page and its workers, found in
+ * their heaps, so that no contender has to tell. A memory shared by several
+ * threads counts once. @param {import('playwright-core').Page} page
+ */
+async function wasmMemory(page) {
+  const session = await page.context().newCDPSession(page);
+  let last = 0;
+  /** @type {Map<string, (value: any) => void>} */
+  const answers = new Map();
+  /** @type {string[]} */
+  const workers = [];
+  session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
+    if (targetInfo.type === 'worker') workers.push(sessionId);
+  });
+  session.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
+    const { id, result } = JSON.parse(message);
+    answers.get(`${sessionId}/${id}`)?.(result);
+  });
+  /** @type {(sessionId: string) => (method: string, parameters?: object) => Promise<any>} */
+  const sender = (sessionId) => (method, params) => {
+    last += 1;
+    const id = last;
+    const answer = new Promise((resolve) => answers.set(`${sessionId}/${id}`, resolve));
+    return session.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params }) }).then(() => answer);
+  };
+  try {
+    await session.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    let own = 0;
+    let shared = 0;
+    const sends = [/** @type {any} */ ((method, params) => session.send(method, params)), ...workers.map(sender)];
+    for (const send of sends) {
+      const found = await Promise.race([memoriesOf(send), new Promise((resolve) => setTimeout(resolve, 5000, undefined))]);
+      for (const memory of found ?? []) {
+        if (memory.shared) shared = Math.max(shared, memory.bytes);
+        else own += memory.bytes;
+      }
+    }
+    return own + shared || undefined;
+  } finally {
+    await session.detach();
+  }
+}
+
+/** @param {(method: string, parameters?: object) => Promise<any>} send @returns {Promise<{ bytes: number, shared: boolean }[]>} */
+async function memoriesOf(send) {
+  const prototype = await send('Runtime.evaluate', { expression: 'WebAssembly.Memory.prototype' });
+  const { objects } = await send('Runtime.queryObjects', { prototypeObjectId: prototype.result.objectId });
+  const listed = await send('Runtime.callFunctionOn', {
+    objectId: objects.objectId,
+    functionDeclaration:
+      'function () { return this.map(({ buffer }) => ({ bytes: buffer.byteLength, shared: typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer })); }',
+    returnByValue: true,
+  });
+  return listed.result.value;
+}
+
+/** The pages, the contenders ready to load, and the apps. */
+async function openSite() {
+  const from = (/** @type {string[]} */ ...names) => join(here, ...names);
+  // The peers are bundled with their glue as their users do it: their files have
+  // bare specifiers, which a page cannot load. Nexxo's package is served as it is.
+  const { outputFiles } = await bundlePeers({
+    entryPoints: {
+      esbuild: from('browser', 'esbuild.js'),
+      rolldown: from('browser', 'rolldown.js'),
+      'rolldown-volume': from('browser', 'rolldown-volume.js'),
+      'rolldown-worker': from('browser', 'rolldown-worker.js'),
+      'wasi-worker-browser': from('node_modules', '@rolldown', 'browser', 'dist', 'wasi-worker-browser.mjs'),
+    },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: 'esm',
+    target: 'esnext',
+    platform: 'browser',
+    outdir: '/',
+    define: { 'process.env.NODE_ENV': '"production"' },
+  });
+  const scripts = new Map(outputFiles.map((file) => [`/contender${file.path}`, file.contents]));
+  scripts.set('/contender/wasi-worker-browser.mjs', scripts.get('/contender/wasi-worker-browser.js') ?? new Uint8Array());
+  scripts.set('/contender/nexxo.js', await readFile(from('browser', 'nexxo.js')));
+  scripts.set('/harness.js', await readFile(from('browser', 'harness.js')));
+  const page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>bench</title><link rel="icon" href="data:,"><div id="root"></div><script src="/harness.js"></script></html>';
+
+  const server = await serve(async (path) => {
+    const script = scripts.get(path);
+    if (script) return script;
+    if (path.startsWith('/page/')) return page;
+    if (path.startsWith('/app/')) return appJson(path.slice('/app/'.length, -'.json'.length));
+    if (path === '/peers/esbuild.wasm') return readFile(from('node_modules', 'esbuild-wasm', 'esbuild.wasm'));
+    if (path === '/contender/rolldown-binding.wasm32-wasi.wasm') {
+      return readFile(from('node_modules', '@rolldown', 'browser', 'dist', 'rolldown-binding.wasm32-wasi.wasm'));
+    }
+    if (path.startsWith('/nexxo/')) {
+      const file = new URL(path.slice('/nexxo/'.length), pathToFileURL(`${packageFolder}/`));
+      return readFile(file).catch(() => undefined);
+    }
+    return undefined;
+  });
+
+  /** @type {Map<string, string[]>} */
+  const loadedBy = new Map();
+  /** @type {Map<string, Uint8Array>} */
+  const bodies = new Map();
+  return {
+    origin: server.origin,
+    close: server.close,
+    /** Forgets what was loaded before. */
+    forget: () => server.loaded.clear(),
+    /** Notes what was loaded for a contender. @param {string} contender */
+    note(contender) {
+      if (loadedBy.has(contender)) return;
+      const ours = /^\/(harness\.js|page\/|app\/|contender\/nexxo\.js)/;
+      const paths = [...server.loaded.keys()].filter((path) => !ours.test(path)).sort();
+      loadedBy.set(contender, paths);
+      for (const path of paths) bodies.set(path, server.held.get(path) ?? new Uint8Array());
+    },
+    downloads() {
+      return [...loadedBy].map(([contender, paths]) => ({
+        contender,
+        files: paths.map((path) => {
+          const body = bodies.get(path) ?? new Uint8Array();
+          return {
+            path,
+            raw: body.length,
+            gzip: gzipSync(body, { level: 9 }).length,
+            brotli: brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length } }).length,
+          };
+        }),
+      }));
+    },
+  };
+}
+
+/** @param {string} name */
+async function appJson(name) {
+  const app = makeApp(name);
+  const values = [1, 2, 3, 4];
+  return JSON.stringify({
+    files: await fileMap(app),
+    entry: app.entry,
+    edit: { path: app.edit.path, versions: values.map((value) => edited(app, value)) },
+    checksums: values.map((value) => app.checksum(value)),
+  });
+}
+
+/** @param {any} values */
+function summary(values) {
+  const round = (/** @type {any} */ value) => (Array.isArray(value) ? value.map(Math.round).join(' ') : Math.round(value));
+  if (values.kind === 'ready') return `cold ${round(values.coldMs)} ms, warm ${round(values.warmMs)} ms, first bundle on return ${round(values.returningFirstMs)} ms`;
+  const mib = (/** @type {number | undefined} */ bytes) => (bytes === undefined ? '?' : Math.round(bytes / 2 ** 20));
+  return `first ${round(values.firstMs)} ms, warm ${round(values.warmMs)} ms, rebuild ${round(values.rebuildMs)} ms, peak ${mib(values.peakBytes)} MiB, wasm ${mib(values.firstWasmBytes)}/${mib(values.wasmBytes)} MiB`;
+}
+
+/** @param {string} message @returns {never} */
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,244 @@
+// This file turns the samples of a run into Markdown tables and charts. Run by
+// itself it does so again from the samples that are there: nothing in a result
+// is edited by hand.
+
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { barChart } from './chart.mjs';
+import { here, spread } from './common.mjs';
+import { app as makeApp } from './corpus.mjs';
+
+/** Names as readers know them. @type {Record<string, string>} */
+const titles = {
+  nexxo: 'Nexxo',
+  esbuild: 'esbuild-wasm',
+  rolldown: '@rolldown/browser',
+  'rolldown-volume': '@rolldown/browser (volume)',
+};
+
+const ms = (/** @type {number} */ value) => (value >= 9950 ? `${(value / 1000).toFixed(1)} s` : value >= 100 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`);
+const mib = (/** @type {number} */ value) => `${(value / 2 ** 20).toFixed(value < 100 * 2 ** 20 ? 1 : 0)} MiB`;
+const mb = (/** @type {number} */ value) => `${(value / 1e6).toFixed(2)} MB`;
+
+/** Writes `browser.md` and its charts from `browser.json`. @param {string} folder */
+export async function browserReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'browser.json'), 'utf8'));
+  const { contenders } = run;
+  const name = (/** @type {string} */ contender) => titles[contender] ?? contender;
+  const lines = ['# In the browser', '', ...header(run, { Browser: run.browser }), ''];
+  lines.push(
+    'Every sample is a fresh page in a fresh profile; contenders take turns in every round. A value is the median, in brackets the least and the most. ' +
+      '“×” is the median over the rounds of a contender’s time divided by Nexxo’s in the same round. Every timed bundle is run and has to leave the number ' +
+      'that all the app’s modules add up to. All get the same sources and options: ES module, no source map, production React.',
+    '',
+    'esbuild-wasm runs in its own worker with a plugin that resolves over a map of files; @rolldown/browser runs in a worker with the same plugin, ' +
+      'the fastest way found (its in-memory volume is the slower “volume”), on an isolated page, which it needs and the others do not. ' +
+      'Rebuilds use what each offers for them: `context.rebuild()` of Nexxo and esbuild, a new build for @rolldown/browser, whose watch mode has no files to watch in a tab.',
+    '',
+  );
+
+  /** @type {{ file: string, title: string, groups: import('./chart.mjs').Group[], format: (value: number) => string }[]} */
+  const charts = [];
+  /** @param {string} file @param {string} title @param {string} what @param {any[][]} rows @param {(value: number) => string} format */
+  const section = (file, title, what, rows, format) => {
+    if (rows.length === 0) return;
+    lines.push(`## ${title}`, '', what, '', `![${title}](${file}.svg)`, '');
+    lines.push(...table(['', ...contenders.map(name), ...contenders.filter((of) => of !== 'nexxo' && contenders.includes('nexxo')).map((of) => `${name(of)} ×`)], rows.map(([label, valuesOf]) => rowOf(label, valuesOf, contenders, format))), '');
+    charts.push({
+      file,
+      title,
+      format,
+      groups: rows.map(([label, valuesOf]) => ({
+        label,
+        bars: contenders.flatMap((/** @type {string} */ of) => {
+          const found = spread(flat(valuesOf(of)));
+          return found ? [{ name: name(of), spread: found }] : [];
+        }),
+      })),
+    });
+  };
+
+  const ready = run.samples.filter((/** @type {any} */ sample) => sample.kind === 'ready');
+  const byRound = (/** @type {any[]} */ samples, /** @type {string} */ key) => (/** @type {string} */ contender) =>
+    samples.filter((sample) => sample.contender === contender && sample[key] !== undefined).map((sample) => ({ round: sample.round, values: [sample[key]].flat() }));
+  if (ready.length > 0) {
+    section(
+      'browser-ready',
+      'Engine ready',
+      'From the start of the navigation until a one-line module has been through the engine; from loopback, so without a network’s time. “Returning” is the same profile again: files in the HTTP cache, compiled code in the code cache where the browser keeps it.',
+      [
+        ['first visit', byRound(ready, 'coldMs')],
+        ['returning', byRound(ready, 'warmMs')],
+        ['returning, first bundle of the small app', byRound(ready, 'returningFirstMs')],
+      ],
+      ms,
+    );
+  }
+
+  const apps = run.samples.filter((/** @type {any} */ sample) => sample.kind === 'app');
+  const cases = [...new Set(apps.map((/** @type {any} */ sample) => `${sample.app}\0${sample.minify}`))].map((key) => {
+    const [app, minify] = String(key).split('\0');
+    return {
+      label: `${makeApp(app).title}${minify === 'true' ? ', minified' : ''}`,
+      samples: apps.filter((/** @type {any} */ sample) => sample.app === app && String(sample.minify) === minify),
+    };
+  });
+  const rows = (/** @type {string} */ key) => cases.map(({ label, samples }) => [label, byRound(samples, key)]);
+  section('browser-first', 'First bundle', 'From the moment the page asks for the engine until the output is there: download from loopback, compilation, start, handing over the sources, bundle. The sources are in the page before.', rows('firstMs'), ms);
+  section('browser-rebuild', 'Rebuild after a one-line edit', 'A number in one module in the middle of the tree changes; until the whole new output is there.', rows('rebuildMs'), ms);
+  section('browser-warm', 'Warm bundle', 'The whole bundle again in the same instance, with nothing remembered on purpose.', rows('warmMs'), ms);
+  section('browser-memory', 'Peak memory', 'The most that the page’s process, workers included, ever held (VmHWM as the kernel counts it) over all builds of a sample. The page itself, with its sources, is in it.', rows('peakBytes'), mib);
+  section('browser-wasm-memory', 'WebAssembly memory after the first bundle', 'Size of the `WebAssembly.Memory` objects found in the heaps of the page and its workers. @rolldown/browser reserves one of 1 GiB, of which it touches a part.', rows('firstWasmBytes'), mib);
+
+  if (run.downloads.length > 0) {
+    lines.push('## Download', '', 'Every file that a page loads to use the contender, compressed one by one (gzip -9, brotli 11).', '');
+    lines.push(
+      ...table(
+        ['', 'raw', 'gzip', 'brotli', 'files'],
+        run.downloads
+          .sort((/** @type {any} */ a, /** @type {any} */ b) => contenders.indexOf(a.contender) - contenders.indexOf(b.contender))
+          .map((/** @type {any} */ download) => {
+            const sum = (/** @type {string} */ key) => download.files.reduce((/** @type {number} */ total, /** @type {any} */ file) => total + file[key], 0);
+            return [name(download.contender), mb(sum('raw')), mb(sum('gzip')), mb(sum('brotli')), String(download.files.length)];
+          }),
+      ),
+      '',
+    );
+  }
+  lines.push('Samples: [browser.json](browser.json).', '');
+  await write(folder, 'browser.md', lines, charts);
+}
+
+/** Writes `native.md` and its charts from `native.json`. @param {string} folder */
+export async function nativeReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'native.json'), 'utf8'));
+  const lines = ['# On the command line', '', ...header(run, {}), ''];
+  lines.push(
+    'A value is the median, in brackets the least and the most. Contenders take turns in every round; “×” is the median over the rounds ' +
+      'of a contender’s value divided by Nexxo’s in the same round, in brackets the least and the most. ' +
+      'Every bundle is run and has to leave the number that all the app’s modules add up to.',
+    '',
+    'Commands are whole processes, started by the tool’s own file without a package manager between and with an empty output folder: ' +
+      'rolldown and Vite by Node, esbuild and Nexxo by themselves. All get the same sources and options: one ES module, no source map, ' +
+      'production React, no comments, nothing printed.',
+    '',
+  );
+  /** @type {any[]} */
+  const charts = [];
+  /** @param {string} kind @param {string} key @param {string} base @param {(value: number) => string} format @param {{ file: string, title: string, what: string }} words */
+  const section = (kind, key, base, format, { file, title, what }) => {
+    const samples = run.samples.filter((/** @type {any} */ sample) => sample.kind === kind);
+    if (samples.length === 0) return;
+    const known = [...run.contenders, ...samples.map((/** @type {any} */ sample) => sample.contender)];
+    const names = [...new Set(known)].filter((of) => samples.some((/** @type {any} */ sample) => sample.contender === of));
+    const name = (/** @type {string} */ of) => nativeTitles[of] ?? of;
+    /** @type {[string, (contender: string) => Rounds][]} */
+    const rows = [...new Set(samples.map((/** @type {any} */ sample) => sample.case))].map((one) => [
+      String(one),
+      (contender) =>
+        samples
+          .filter((/** @type {any} */ sample) => sample.case === one && sample.contender === contender)
+          .map((/** @type {any} */ sample) => ({ round: sample.round, values: [sample[key]].flat() })),
+    ]);
+    const ratios = names.includes(base) ? names.filter((of) => of !== base).map((of) => `${name(of)} ×`) : [];
+    lines.push(`## ${title}`, '', what, '', `![${title}](${file}.svg)`, '');
+    lines.push(...table(['', ...names.map(name), ...ratios], rows.map(([label, valuesOf]) => rowOf(label, valuesOf, names, format, base))), '');
+    charts.push({
+      file,
+      title,
+      format,
+      groups: rows.map(([label, valuesOf]) => ({
+        label,
+        bars: names.flatMap((of) => {
+          const found = spread(flat(valuesOf(of)));
+          return found ? [{ name: name(of), spread: found }] : [];
+        }),
+      })),
+    });
+  };
+
+  section('build', 'wallMs', 'nexxo', ms, { file: 'native-wall', title: 'Wall time', what: 'From the start of the process to its end.' });
+  section('build', 'cpuMs', 'nexxo', ms, { file: 'native-cpu', title: 'Processor time', what: 'User and system time of the process and of those that it started.' });
+  section('build', 'peakBytes', 'nexxo', mib, {
+    file: 'native-memory',
+    title: 'Peak memory',
+    what: 'The largest resident set, as the kernel counts it (`ru_maxrss`). Node’s own 40 MiB are in it where the tool runs on Node.',
+  });
+  section('build', 'bytes', 'nexxo', mb, { file: 'native-bytes', title: 'Output', what: 'The bundle’s size, uncompressed: who writes less has not always worked less.' });
+  section('thread', 'wallMs', 'native', ms, {
+    file: 'native-thread',
+    title: 'WebAssembly beside native on one thread',
+    what:
+      'The same engine with the same sources in memory, warm: after builds that do not count, each build from the call to the whole output. ' +
+      'Native with one thread for tasks and one for data; WebAssembly in the package under Node, the message from its worker included. Both give the same bytes.',
+  });
+  section('transform', 'wallMs', 'nexxo', ms, {
+    file: 'native-transform',
+    title: 'Transform',
+    what: 'Every TypeScript module of the app parsed, transformed and printed, each by itself, natively with all cores: in memory and in one process.',
+  });
+  lines.push('Samples: [native.json](native.json).', '');
+  await write(folder, 'native.md', lines, charts);
+}
+
+/** @type {Record<string, string>} */
+const nativeTitles = { nexxo: 'Nexxo', vite: 'Vite', native: 'native', wasm: 'WebAssembly' };
+
+/** @typedef {{ round: number, values: number[] }[]} Rounds */
+
+/** @param {Rounds} rounds */
+const flat = (rounds) => rounds.flatMap((round) => round.values);
+
+/**
+ * @param {string} label @param {(contender: string) => Rounds} valuesOf @param {string[]} contenders
+ * @param {(value: number) => string} format @param {string} base Whom the others are divided by.
+ */
+function rowOf(label, valuesOf, contenders, format, base = 'nexxo') {
+  const cells = contenders.map((contender) => {
+    const found = spread(flat(valuesOf(contender)));
+    if (!found) return '–';
+    return `**${format(found.median)}** (${format(found.min)} – ${format(found.max)}; n ${found.count})`;
+  });
+  if (!contenders.includes(base)) return [label, ...cells];
+  const ours = new Map(valuesOf(base).map((round) => [round.round, spread(round.values)?.median]));
+  const ratios = contenders
+    .filter((contender) => contender !== base)
+    .map((contender) => {
+      const paired = valuesOf(contender).flatMap((round) => {
+        const own = ours.get(round.round);
+        const theirs = spread(round.values)?.median;
+        return own && theirs ? [theirs / own] : [];
+      });
+      const found = spread(paired);
+      return found ? `${found.median.toFixed(2)} (${found.min.toFixed(2)} – ${found.max.toFixed(2)})` : '–';
+    });
+  return [label, ...cells, ...ratios];
+}
+
+/** @param {string[]} head @param {string[][]} rows */
+function table(head, rows) {
+  return [`| ${head.join(' | ')} |`, `|${head.map((_, index) => (index === 0 ? '---' : '---:')).join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)];
+}
+
+/** @param {any} run @param {Record<string, string>} more */
+function header(run, more) {
+  const facts = { Date: run.date, Command: `\`${run.command}\``, Processor: run.cpu, Memory: run.memory, System: run.os, Node: run.node, ...more };
+  return [
+    ...Object.entries(facts).map(([key, value]) => `- ${key}: ${value}`),
+    `- Versions: ${Object.entries(run.versions).map(([key, value]) => `${key} ${value}`).join(', ')}`,
+  ];
+}
+
+/** @param {string} folder @param {string} file @param {string[]} lines @param {any[]} charts */
+async function write(folder, file, lines, charts) {
+  for (const chart of charts) await writeFile(join(folder, `${chart.file}.svg`), barChart(chart));
+  await writeFile(join(folder, file), lines.join('\n'));
+  console.log(`Wrote ${join(folder, file)} and ${charts.length} charts.`);
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  const folder = process.argv[2] ?? join(here, 'results');
+  if (existsSync(join(folder, 'browser.json'))) await browserReport(folder);
+  if (existsSync(join(folder, 'native.json'))) await nativeReport(folder);
+}

@@ -1,0 +1,165 @@
+//! The engine as WebAssembly: compiled with the corrected standard library, given
+//! its JavaScript by wasm-bindgen, and optimised for the release.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::run::{at, fresh_folder, node, root, run, scratch, step, target};
+use crate::stamp::{Inputs, Stamp, step_if_changed};
+use crate::toolchain::{BUILD, Toolchain};
+use crate::{Result, flags, pkg, setup};
+
+/// What the WebAssembly is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+  /// For a look at the page: quick to compile.
+  Play,
+  /// Like `Play`, with an export that breaks the instance on purpose.
+  Test,
+  /// For everybody: as small and as quick as it gets.
+  Release,
+}
+
+impl Kind {
+  /// The folder for what is made of it.
+  pub(crate) fn name(self) -> &'static str {
+    match self {
+      Kind::Play => "play",
+      Kind::Test => "test",
+      Kind::Release => "release",
+    }
+  }
+
+  fn profile(self) -> &'static str {
+    match self {
+      Kind::Play | Kind::Test => "fast",
+      Kind::Release => "release",
+    }
+  }
+
+  fn features(self) -> &'static [&'static str] {
+    match self {
+      Kind::Play | Kind::Release => &[],
+      Kind::Test => &["--features", "fault"],
+    }
+  }
+}
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+pub(crate) fn command(arguments: &[String]) -> Result {
+  let kind = match flags(arguments, &["--release", "--fault"])?[..] {
+    [] => Kind::Play,
+    ["--release"] => Kind::Release,
+    ["--fault"] => Kind::Test,
+    _ => {
+      return Err(
+        "A release has no faults on purpose: choose `--release` or `--fault`.".to_owned(),
+      );
+    }
+  };
+  println!("{}", glue(kind)?.display());
+  Ok(())
+}
+
+/// The folder with `nexxo_wasm.js` and `nexxo_wasm_bg.wasm`.
+pub(crate) fn glue(kind: Kind) -> Result<PathBuf> {
+  let rust = setup::rust(BUILD)?;
+  let std_source = setup::std_source(&rust)?;
+  let tool = bindgen(&rust)?;
+  let wasm =
+    step(&format!("Compile the engine to WebAssembly (profile {})", kind.profile()), || {
+      compile(&rust, &std_source, kind)
+    })?;
+  let folder = scratch().join(kind.name()).join("glue");
+  let inputs = Inputs::default().path(&wasm)?.path(&tool)?.word(WASM_OPT);
+  let what = match kind {
+    Kind::Release => "Write its JavaScript and optimise it by wasm-opt, which takes minutes",
+    _ => "Write its JavaScript by wasm-bindgen",
+  };
+  if kind == Kind::Release {
+    setup::npm_packages(&root(), pkg::NPM)?;
+  }
+  step_if_changed(what, &inputs, &folder.join("nexxo_wasm_bg.wasm"), || {
+    fresh_folder(&folder)?;
+    run(Command::new(&tool).arg(&wasm).arg(&folder))?;
+    if kind == Kind::Release { optimise(&folder.join("nexxo_wasm_bg.wasm")) } else { Ok(()) }
+  })?;
+  Ok(folder)
+}
+
+fn compile(rust: &Toolchain, std_source: &Path, kind: Kind) -> Result<PathBuf> {
+  let command =
+    rust.cargo(["build", "--lib", "--package", "nexxo_wasm", "--profile", kind.profile()]);
+  run(for_wasm(command, std_source).args(kind.features()))?;
+  let wasm = folder().join(TARGET).join(kind.profile()).join("nexxo_wasm.wasm");
+  match wasm.is_file() {
+    true => Ok(wasm),
+    false => Err(format!("{} was not made: is `nexxo_wasm` a `cdylib`?", wasm.display())),
+  }
+}
+
+/// Apart from the native builds: build scripts look at RUSTC_BOOTSTRAP, so in one
+/// folder each kind of build would compile half of the other's crates again.
+fn folder() -> PathBuf {
+  target().join("wasm")
+}
+
+/// A cargo command, told to work for WebAssembly with the corrected standard library.
+pub(crate) fn for_wasm(mut command: Command, std_source: &Path) -> Command {
+  command
+    .args(["--target", TARGET, "-Zbuild-std=std,panic_abort"])
+    .env("CARGO_TARGET_DIR", folder())
+    // Building the standard library is not stable, and this is its source.
+    .env("RUSTC_BOOTSTRAP", "1")
+    .env("__CARGO_TESTS_ONLY_SRC_ROOT", std_source)
+    // These would replace the flags of .cargo/config.toml.
+    .env_remove("RUSTFLAGS")
+    .env_remove("CARGO_ENCODED_RUSTFLAGS");
+  command
+}
+
+/// The program of `xtask/bindgen`.
+pub(crate) fn bindgen(rust: &Toolchain) -> Result<PathBuf> {
+  let crate_folder = root().join("xtask/bindgen");
+  let folder = scratch().join("bindgen");
+  let tool = folder.join("release").join(format!("nexxo-bindgen{}", env::consts::EXE_SUFFIX));
+  let inputs = Inputs::default().path(&crate_folder)?.word(&rust.verbose_version);
+  let stamp = Stamp::new("bindgen", &inputs, &tool);
+  if !stamp.holds() {
+    step(
+      "Compile the wasm-bindgen tool, which writes the JavaScript that starts the WebAssembly",
+      || {
+        stamp.after(|| {
+          let mut command = rust.cargo(["build", "--release", "--locked"]);
+          run(command.current_dir(&crate_folder).env("CARGO_TARGET_DIR", &folder))
+        })
+      },
+    )?;
+  }
+  Ok(tool)
+}
+
+/// The features that the module uses, by name: with all of them, wasm-opt writes
+/// one that no browser takes.
+const WASM_OPT: &[&str] = &[
+  "-O3",
+  "--enable-bulk-memory",
+  "--enable-bulk-memory-opt",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+  "--enable-reference-types",
+  "--enable-multivalue",
+  "--enable-call-indirect-overlong",
+];
+
+fn optimise(wasm: &Path) -> Result {
+  let optimised = wasm.with_extension("opt.wasm");
+  // npm's, because a distribution's older one breaks the module.
+  let program = root().join("node_modules/binaryen/bin/wasm-opt");
+  run(node().arg(program).arg(wasm).args(WASM_OPT).arg("--output").arg(&optimised))?;
+  at(wasm, fs::rename(&optimised, wasm))
+}
