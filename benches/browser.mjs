@@ -163,14 +163,14 @@ async function sampleApp(contender, round, name, minify, plan) {
     const before = await rendererPeak();
     const first = await page.evaluate(([of, small]) => bench.first(of, small), /** @type {[string, boolean]} */ ([contender, minify]));
     const afterFirst = await rendererPeak();
-    const firstWasm = await wasmMemory(page);
+    const firstWasm = await page.evaluate(() => bench.memoryBytes());
     const warm = [];
     for (let index = 0; index < plan.warm; index += 1) warm.push((await page.evaluate(() => bench.warm())).warmMs);
     await page.evaluate(() => bench.prepareRebuilds());
     const rebuild = [];
     for (let index = 0; index < plan.rebuilds; index += 1) rebuild.push((await page.evaluate(() => bench.rebuild())).rebuildMs);
     const peak = await rendererPeak();
-    const wasm = await wasmMemory(page);
+    const wasm = await page.evaluate(() => bench.memoryBytes());
     await page.evaluate(() => bench.close());
     return {
       kind: 'app',
@@ -239,64 +239,6 @@ async function rendererPeak() {
     peak = Math.max(peak, 1024 * Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
   }
   return peak;
-}
-
-/**
- * The bytes of every `WebAssembly.Memory` in the page and its workers, found in
- * their heaps, so that no contender has to tell. A memory shared by several
- * threads counts once. @param {import('playwright-core').Page} page
- */
-async function wasmMemory(page) {
-  const session = await page.context().newCDPSession(page);
-  let last = 0;
-  /** @type {Map<string, (value: any) => void>} */
-  const answers = new Map();
-  /** @type {string[]} */
-  const workers = [];
-  session.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-    if (targetInfo.type === 'worker') workers.push(sessionId);
-  });
-  session.on('Target.receivedMessageFromTarget', ({ sessionId, message }) => {
-    const { id, result } = JSON.parse(message);
-    answers.get(`${sessionId}/${id}`)?.(result);
-  });
-  /** @type {(sessionId: string) => (method: string, parameters?: object) => Promise<any>} */
-  const sender = (sessionId) => (method, params) => {
-    last += 1;
-    const id = last;
-    const answer = new Promise((resolve) => answers.set(`${sessionId}/${id}`, resolve));
-    return session.send('Target.sendMessageToTarget', { sessionId, message: JSON.stringify({ id, method, params }) }).then(() => answer);
-  };
-  try {
-    await session.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    let own = 0;
-    let shared = 0;
-    const sends = [/** @type {any} */ ((method, params) => session.send(method, params)), ...workers.map(sender)];
-    for (const send of sends) {
-      const found = await Promise.race([memoriesOf(send), new Promise((resolve) => setTimeout(resolve, 5000, undefined))]);
-      for (const memory of found ?? []) {
-        if (memory.shared) shared = Math.max(shared, memory.bytes);
-        else own += memory.bytes;
-      }
-    }
-    return own + shared || undefined;
-  } finally {
-    await session.detach();
-  }
-}
-
-/** @param {(method: string, parameters?: object) => Promise<any>} send @returns {Promise<{ bytes: number, shared: boolean }[]>} */
-async function memoriesOf(send) {
-  const prototype = await send('Runtime.evaluate', { expression: 'WebAssembly.Memory.prototype' });
-  const { objects } = await send('Runtime.queryObjects', { prototypeObjectId: prototype.result.objectId });
-  const listed = await send('Runtime.callFunctionOn', {
-    objectId: objects.objectId,
-    functionDeclaration:
-      'function () { return this.map(({ buffer }) => ({ bytes: buffer.byteLength, shared: typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer })); }',
-    returnByValue: true,
-  });
-  return listed.result.value;
 }
 
 /** The pages, the contenders ready to load, and the apps. */

@@ -15,7 +15,6 @@ const colors = [
 ];
 
 const WIDTH = 760;
-const LEFT = 190;
 const RIGHT = 110;
 const BAR = 18;
 const GAP = 5;
@@ -30,14 +29,16 @@ const GROUP_GAP = 16;
  */
 export function barChart({ title, groups, format }) {
   const names = [...new Set(groups.flatMap((group) => group.bars.map((bar) => bar.name)))];
+  // Labels are set in a font that nobody knows here: wide enough for most.
+  const left = 24 + 6.8 * Math.max(16, ...groups.map((group) => group.label.length));
   const all = groups.flatMap((group) => group.bars.flatMap((bar) => [bar.spread.min, bar.spread.max]));
   const low = Math.log10(Math.min(...all) / 2);
   const high = Math.log10(Math.max(...all));
-  const x = (/** @type {number} */ value) => LEFT + ((Math.log10(value) - low) / (high - low || 1)) * (WIDTH - LEFT - RIGHT);
+  const x = (/** @type {number} */ value) => left + ((Math.log10(value) - low) / (high - low || 1)) * (WIDTH - left - RIGHT);
   const parts = [];
   let y = 34;
 
-  let legendX = LEFT;
+  let legendX = left;
   for (const [index, name] of names.entries()) {
     parts.push(`<rect class="bar${index}" x="${legendX}" y="${y}" width="12" height="12" rx="2"/>`);
     parts.push(`<text x="${legendX + 17}" y="${y + 10}">${escape(name)}</text>`);
@@ -53,14 +54,14 @@ export function barChart({ title, groups, format }) {
 
   for (const group of groups) {
     const middle = y + (group.bars.length * (BAR + GAP) - GAP) / 2;
-    parts.push(`<text class="label" x="${LEFT - 10}" y="${(middle + 4).toFixed(1)}" text-anchor="end">${escape(group.label)}</text>`);
+    parts.push(`<text class="label" x="${left - 10}" y="${(middle + 4).toFixed(1)}" text-anchor="end">${escape(group.label)}</text>`);
     for (const { name, spread } of group.bars) {
       const end = x(spread.median);
       const [from, to] = [x(spread.min), x(spread.max)];
       const line = y + BAR / 2;
       parts.push(
         `<g><title>${escape(`${group.label}, ${name}: median ${format(spread.median)}, ${format(spread.min)} to ${format(spread.max)}, ${spread.count} values`)}</title>` +
-          `<rect class="bar${names.indexOf(name)}" x="${LEFT}" y="${y}" width="${(end - LEFT).toFixed(1)}" height="${BAR}" rx="2"/>` +
+          `<rect class="bar${names.indexOf(name)}" x="${left}" y="${y}" width="${(end - left).toFixed(1)}" height="${BAR}" rx="2"/>` +
           `<path class="whisker" d="M${from.toFixed(1)} ${line}H${to.toFixed(1)}M${from.toFixed(1)} ${line - 4}v8M${to.toFixed(1)} ${line - 4}v8"/></g>`,
       );
       parts.push(`<text x="${(Math.max(end, to) + 6).toFixed(1)}" y="${line + 4}">${escape(format(spread.median))}</text>`);

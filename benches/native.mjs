@@ -42,7 +42,7 @@ const plans = {
 };
 
 /** Warm builds in one process: these pass unmeasured, and these many are measured. */
-const warmUp = { builds: 5, ms: 3000 };
+const warmUp = { builds: 3, ms: 3000 };
 const WARM_BUILDS = 5;
 
 /** The app whose modules are transformed one by one. */

@@ -42,16 +42,18 @@ export async function browserReport(folder) {
   const charts = [];
   /** @param {string} file @param {string} title @param {string} what @param {any[][]} rows @param {(value: number) => string} format */
   const section = (file, title, what, rows, format) => {
-    if (rows.length === 0) return;
+    const those = contenders.filter((/** @type {string} */ of) => rows.some(([, valuesOf]) => flat(valuesOf(of)).length > 0));
+    if (those.length === 0) return;
     lines.push(`## ${title}`, '', what, '', `![${title}](${file}.svg)`, '');
-    lines.push(...table(['', ...contenders.map(name), ...contenders.filter((of) => of !== 'nexxo' && contenders.includes('nexxo')).map((of) => `${name(of)} ×`)], rows.map(([label, valuesOf]) => rowOf(label, valuesOf, contenders, format))), '');
+    const ratios = those.includes('nexxo') ? those.filter((/** @type {string} */ of) => of !== 'nexxo').map((/** @type {string} */ of) => `${name(of)} ×`) : [];
+    lines.push(...table(['', ...those.map(name), ...ratios], rows.map(([label, valuesOf]) => rowOf(label, valuesOf, those, format))), '');
     charts.push({
       file,
       title,
       format,
       groups: rows.map(([label, valuesOf]) => ({
         label,
-        bars: contenders.flatMap((/** @type {string} */ of) => {
+        bars: those.flatMap((/** @type {string} */ of) => {
           const found = spread(flat(valuesOf(of)));
           return found ? [{ name: name(of), spread: found }] : [];
         }),
@@ -89,7 +91,7 @@ export async function browserReport(folder) {
   section('browser-rebuild', 'Rebuild after a one-line edit', 'A number in one module in the middle of the tree changes; until the whole new output is there.', rows('rebuildMs'), ms);
   section('browser-warm', 'Warm bundle', 'The whole bundle again in the same instance, with nothing remembered on purpose.', rows('warmMs'), ms);
   section('browser-memory', 'Peak memory', 'The most that the page’s process, workers included, ever held (VmHWM as the kernel counts it) over all builds of a sample. The page itself, with its sources, is in it.', rows('peakBytes'), mib);
-  section('browser-wasm-memory', 'WebAssembly memory after the first bundle', 'Size of the `WebAssembly.Memory` objects found in the heaps of the page and its workers. @rolldown/browser reserves one of 1 GiB, of which it touches a part.', rows('firstWasmBytes'), mib);
+  section('browser-wasm-memory', 'WebAssembly memory after the first bundle', 'Size of the engine’s memory, as it tells itself. The peers do not tell theirs.', rows('firstWasmBytes'), mib);
 
   if (run.downloads.length > 0) {
     lines.push('## Download', '', 'Every file that a page loads to use the contender, compressed one by one (gzip -9, brotli 11).', '');
@@ -130,7 +132,7 @@ export async function nativeReport(folder) {
   const section = (kind, key, base, format, { file, title, what }) => {
     const samples = run.samples.filter((/** @type {any} */ sample) => sample.kind === kind);
     if (samples.length === 0) return;
-    const known = [...run.contenders, ...samples.map((/** @type {any} */ sample) => sample.contender)];
+    const known = [base, ...run.contenders, ...samples.map((/** @type {any} */ sample) => sample.contender)];
     const names = [...new Set(known)].filter((of) => samples.some((/** @type {any} */ sample) => sample.contender === of));
     const name = (/** @type {string} */ of) => nativeTitles[of] ?? of;
     /** @type {[string, (contender: string) => Rounds][]} */
@@ -192,7 +194,7 @@ const flat = (rounds) => rounds.flatMap((round) => round.values);
 
 /**
  * @param {string} label @param {(contender: string) => Rounds} valuesOf @param {string[]} contenders
- * @param {(value: number) => string} format @param {string} base Whom the others are divided by.
+ * @param {(value: number) => string} format @param {string} [base] Whose values divide the others'.
  */
 function rowOf(label, valuesOf, contenders, format, base = 'nexxo') {
   const cells = contenders.map((contender) => {

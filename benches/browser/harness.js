@@ -5,7 +5,7 @@
 /**
  * What `esbuild.js`, `rolldown.js` and `nexxo.js` beside this file export:
  * @typedef {{ start(): Promise<Engine> }} Contender
- * @typedef {{ tiny(): Promise<string>, open(request: Request): Promise<Project> }} Engine
+ * @typedef {{ tiny(): Promise<string>, open(request: Request): Promise<Project>, memoryBytes?(): Promise<number> }} Engine
  * @typedef {{ files: Record<string, string>, entry: string, minify: boolean }} Request
  * @typedef {{ name: string, contents: string | Uint8Array }} Output
  * @typedef {{
@@ -77,6 +77,11 @@ const bench = {
     const rebuildMs = performance.now() - start;
     await check(outputs, version);
     return { rebuildMs };
+  },
+
+  /** The engine's own WebAssembly memory, where it tells. Looking for it in the heaps of others crashes Chromium now and then. */
+  async memoryBytes() {
+    return engine.memoryBytes?.();
   },
 
   async close() {

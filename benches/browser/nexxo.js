@@ -8,6 +8,9 @@ export async function start() {
       const project = nexxo.createProject({ files: { 'main.ts': 'export const answer: number = 42' } });
       return (await project.build({ input: 'main.ts' })).outputFiles[0].text;
     },
+    async memoryBytes() {
+      return (await nexxo.ping()).memoryBytes;
+    },
     /** @param {{ files: Record<string, string>, entry: string, minify: boolean }} request */
     async open({ files, entry, minify }) {
       const project = nexxo.createProject({ files });

@@ -28,8 +28,16 @@ const WITHOUT_RANGE: [&str; 3] = ["FILE_TOO_LARGE", "MIXED_EXPORTS", "NOT_UTF8"]
 
 /// Words that mean nothing to who wrote the sources.
 const INSIDE: [&str; 10] = [
-  "rolldown", "rollup.", "oxc", "backtrace", "panicked", "serde", "struct ", "parser options",
-  "anyhow", "expected a map",
+  "rolldown",
+  "rollup.",
+  "oxc",
+  "backtrace",
+  "panicked",
+  "serde",
+  "struct ",
+  "parser options",
+  "anyhow",
+  "expected a map",
 ];
 
 const LONGEST_MESSAGE: usize = 400;
@@ -49,7 +57,10 @@ pub fn problems(diagnostic: &Diagnostic, sources: &Sources, cwd: &str) -> Vec<St
   expect(message.ends_with(['.', '?', '!']), "the message is no sentence");
   expect(!message.contains(['\n', '\r']), "the message has several lines");
   expect(message.chars().count() <= LONGEST_MESSAGE, "the message is too long");
-  expect(!message.contains('"') && !message.contains(" '"), "names stand in quotes, not in backticks");
+  expect(
+    !message.contains('"') && !message.contains(" '"),
+    "names stand in quotes, not in backticks",
+  );
 
   let texts = [Some(message), diagnostic.hint.as_ref()].into_iter().flatten();
   for text in texts.chain(&diagnostic.notes) {
@@ -73,7 +84,10 @@ pub fn problems(diagnostic: &Diagnostic, sources: &Sources, cwd: &str) -> Vec<St
         expect(marked && frame.contains('^'), "the frame marks no place");
         let narrow = frame.lines().all(|line| line.chars().count() <= WIDEST_FRAME);
         expect(narrow, "the frame is too wide");
-        expect(!frame.chars().any(|c| c.is_control() && c != '\n'), "the frame has control characters");
+        expect(
+          !frame.chars().any(|c| c.is_control() && c != '\n'),
+          "the frame has control characters",
+        );
       }
     }
     _ => expect(false, "a place needs a file"),

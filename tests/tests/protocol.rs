@@ -339,6 +339,12 @@ fn rust_struct(item: &syn::ItemStruct) -> Shape {
     } else {
       is_option && own.has("skip_serializing_if")
     };
+    // What is neither left out nor there is `null` on the wire.
+    let kind = if is_option && !optional {
+      Type::Union(vec![kind, Type::Literal("null".to_owned())])
+    } else {
+      kind
+    };
     fields.push(Field { name, optional, kind });
   }
   Shape::Fields(fields)

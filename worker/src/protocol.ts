@@ -74,7 +74,7 @@ export interface TransformOptions {
   jsx?: 'automatic' | 'classic' | 'preserve' | JsxOptions;
   /** Global identifiers or member paths to the expression that replaces them. */
   define?: Record<string, string>;
-  /** Globals to the module, or `[module, export]`, that provides them. */
+  /** Globals to the module whose default export they are, or to `[module, export]`; `*` for all exports. */
   inject?: Record<string, string | [string, string]>;
   dropLabels?: string[];
   decorator?: DecoratorOptions;

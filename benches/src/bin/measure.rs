@@ -6,6 +6,8 @@
 //! size for the least size of a child: the parent has to be as small as this.
 //! What the command prints goes to standard error.
 
+#![expect(clippy::disallowed_methods, reason = "the machine's clock is what this is about")]
+
 use std::{
   env,
   io::{Error, stderr},

@@ -6,6 +6,8 @@
 //! transforms every TypeScript module of a folder, each by itself, on all
 //! processors. A task is a JSON object; `native.mjs` makes it.
 
+#![expect(clippy::disallowed_methods, reason = "the machine's clock is what this is about")]
+
 use std::{
   env,
   error::Error,

@@ -3,7 +3,10 @@
 //! A bundler is made over a guarded view, which it reads through for as long
 //! as it lives.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+  path::{Path, PathBuf},
+  sync::Arc,
+};
 
 use rolldown::{Bundler, BundlerOptions};
 use rolldown_common::{
@@ -19,7 +22,7 @@ use rolldown_fs::with_view;
 use rolldown_utils::{js_regex::HybridRegex, pattern_filter::StringOrRegex};
 
 use crate::{
-  diagnostic::{duplicate_entry, invalid_option, missing_input},
+  diagnostic::{duplicate_entry, invalid_option, invalid_path, missing_input},
   hooks::Plugins,
   protocol::{
     self, Alias, BuildOptions, ChunkGroup, CodeSplitting, CodeSplittingOptions, Diagnostic,
@@ -56,7 +59,11 @@ pub(crate) fn prepare(
       PathBuf::from("/")
     }
   };
-  let input = input_items(options.input.as_ref(), &mut mistakes, &mut warnings);
+  let input = input_items(options.input.as_ref(), &cwd, &mut mistakes, &mut warnings);
+  if let Some(Tsconfig::Path(path)) = &options.tsconfig {
+    mistakes.extend(outside(path, &cwd));
+  }
+  check_texts(options, &mut mistakes);
   let Externals(external) =
     Externals::read(options.external.as_deref().unwrap_or_default(), &mut mistakes);
   let output = options.output.clone().unwrap_or_default();
@@ -92,6 +99,7 @@ pub(crate) fn prepare(
     preserve_modules,
     preserve_modules_root,
   } = output;
+  let wraps = matches!(format, Some(Format::Iife | Format::Umd));
   let options = BundlerOptions {
     input: Some(input),
     cwd: Some(cwd.clone()),
@@ -117,10 +125,11 @@ pub(crate) fn prepare(
       HashCharacters::Base36 => rolldown::HashCharacters::Base36,
       HashCharacters::Hex => rolldown::HashCharacters::Hex,
     }),
-    banner: banner.map(addon),
-    footer: footer.map(addon),
-    intro: intro.map(addon),
-    outro: outro.map(addon),
+    // After the passes that remove dead code, which would take them for such.
+    post_banner: joined(banner, intro.clone().filter(|_| !wraps)).map(addon),
+    post_footer: joined(outro.clone().filter(|_| !wraps), footer).map(addon),
+    intro: intro.filter(|_| wraps).map(addon),
+    outro: outro.filter(|_| wraps).map(addon),
     sourcemap_exclude_sources,
     module_types: options.module_types.as_ref().map(|types| {
       types.iter().map(|(extension, kind)| (extension.clone(), module_type(*kind))).collect()
@@ -206,6 +215,7 @@ fn named_inputs(input: Option<&Input>) -> Vec<(Option<&str>, &str)> {
 
 fn input_items(
   input: Option<&Input>,
+  cwd: &Path,
   mistakes: &mut Vec<Diagnostic>,
   warnings: &mut Vec<Diagnostic>,
 ) -> Vec<InputItem> {
@@ -217,7 +227,10 @@ fn input_items(
   for (name, path) in pairs {
     if path.is_empty() || path.contains('\0') {
       mistakes.push(invalid_option("input", "an entry is a path that is not empty"));
-    } else if items.iter().any(|item| item.import == path && item.name.as_deref() == name) {
+    } else if let Some(mistake) = outside(path, cwd) {
+      mistakes.push(mistake);
+    } else if items.iter().any(|item| same_path(&item.import, path) && item.name.as_deref() == name)
+    {
       warnings.push(duplicate_entry(path));
     } else {
       items.push(InputItem { name: name.map(str::to_owned), import: path.to_owned() });
@@ -263,6 +276,72 @@ impl Externals {
       StringOrRegex::Regex(regex) => regex.matches(specifier),
     })
   }
+}
+
+/// Why a path cannot be one of the project's, if it is a relative one that leaves it.
+fn outside(path: &str, cwd: &Path) -> Option<Diagnostic> {
+  let joined = if path.starts_with('.') { cwd.join(path) } else { return None };
+  normalize_path(&joined.to_string_lossy())
+    .err()
+    .map(|_| invalid_path(path, "it leaves the project's root"))
+}
+
+fn same_path(a: &str, b: &str) -> bool {
+  a.trim_start_matches("./") == b.trim_start_matches("./")
+}
+
+/// Texts that have a grammar, and that rolldown takes as they are.
+fn check_texts(options: &BuildOptions, mistakes: &mut Vec<Diagnostic>) {
+  for extension in options.module_types.iter().flat_map(|types| types.keys()) {
+    if !extension.is_empty() && !extension.starts_with('.') {
+      let problem = format!("an extension starts with its dot: `.{extension}`");
+      mistakes.push(invalid_option(&format!("moduleTypes.{extension}"), &problem));
+    }
+  }
+  if let Some(Input::Named(named)) = &options.input
+    && named.keys().any(String::is_empty)
+  {
+    mistakes.push(invalid_option("input", "a name is empty"));
+  }
+  if let Some(TransformOptions { jsx: Some(Jsx::Options(jsx)), .. }) = &options.transform {
+    for (name, text) in [("pragma", &jsx.pragma), ("pragmaFrag", &jsx.pragma_frag)] {
+      if text.as_ref().is_some_and(|text| !is_member_path(text)) {
+        let problem = "it is no identifier or member path";
+        mistakes.push(invalid_option(&format!("transform.jsx.{name}"), problem));
+      }
+    }
+  }
+  let Some(output) = &options.output else { return };
+  let patterns = [
+    ("entryFileNames", &output.entry_file_names),
+    ("chunkFileNames", &output.chunk_file_names),
+    ("assetFileNames", &output.asset_file_names),
+  ];
+  for (name, pattern) in patterns {
+    for placeholder in pattern.iter().flat_map(|pattern| placeholders(pattern)) {
+      let known = ["name", "hash", "format", "ext", "extname", "chunkhash"];
+      let word = placeholder.split(':').next().unwrap_or_default();
+      if !known.contains(&word) {
+        let problem = format!("there is no placeholder `[{placeholder}]`");
+        mistakes.push(invalid_option(&format!("output.{name}"), &problem));
+      }
+    }
+  }
+}
+
+/// `h`, `React.createElement`.
+fn is_member_path(text: &str) -> bool {
+  let is_name = |name: &str| {
+    !name.is_empty()
+      && !name.starts_with(|c: char| c.is_ascii_digit())
+      && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+  };
+  text.split('.').all(is_name)
+}
+
+/// What stands between brackets in a file name pattern.
+fn placeholders(pattern: &str) -> impl Iterator<Item = &str> {
+  pattern.split('[').skip(1).filter_map(|rest| rest.split_once(']').map(|(name, _)| name))
 }
 
 /// A text as the regular expression that matches just it.
@@ -405,7 +484,8 @@ fn jsx(given: &Jsx) -> Either<String, rolldown_common::JsxOptions> {
 
 fn inject_import((name, from): (String, Inject)) -> InjectImport {
   match from {
-    Inject::Namespace(module) => InjectImport::namespace(name, module),
+    Inject::Default(module) => InjectImport::default(name, module),
+    Inject::Named([module, export]) if export == "*" => InjectImport::namespace(name, module),
     Inject::Named([module, export]) => InjectImport::named(export, Some(name), module),
   }
 }
@@ -431,6 +511,14 @@ fn source_map_type(sourcemap: Sourcemap) -> Option<SourceMapType> {
     Sourcemap::Enabled(enabled) => enabled.then_some(SourceMapType::File),
     Sourcemap::Kind(SourcemapKind::Inline) => Some(SourceMapType::Inline),
     Sourcemap::Kind(SourcemapKind::Hidden) => Some(SourceMapType::Hidden),
+  }
+}
+
+/// Two texts below each other, of which either may be absent.
+fn joined(first: Option<String>, second: Option<String>) -> Option<String> {
+  match (first, second) {
+    (Some(first), Some(second)) => Some(format!("{first}\n{second}")),
+    (first, second) => first.or(second),
   }
 }
 

@@ -11,12 +11,12 @@ use rustc_hash::FxHashSet;
 
 use crate::{
   diagnostic::{
-    builtin_module, commonjs_cycle, from_rolldown, invalid_package_import, missing_entry,
-    missing_export_hint, missing_file, missing_package, nearest, outside_root, unexported_path,
-    wrong_case,
+    alias_missing, builtin_module, commonjs_cycle, empty_specifier, from_rolldown,
+    invalid_package_import, missing_entry, missing_export_hint, missing_file, missing_package,
+    nearest, outside_root, unexported_path, wrong_case, wrong_case_package,
   },
   graph::Graph,
-  protocol::{BuildOptions, Diagnostic, Format, ImportKind, Platform},
+  protocol::{Alias, BuildOptions, Diagnostic, Format, ImportKind, Platform},
   snapshot::{GuardedView, Snapshot},
 };
 
@@ -61,7 +61,9 @@ impl Checker<'_> {
     let options = rolldown_error::DiagnosticOptions { cwd: self.cwd.to_path_buf() };
     let full = format!("{text}{}", message.to_message_with(&options));
     if let Some(mut failure) = self.view.failure_in(&full) {
-      if failure.file.is_none() {
+      // Where the kind of file is what is wrong, its import is the place to mend.
+      let is_kind = matches!(failure.code, "UNKNOWN_MODULE_TYPE" | "UNSUPPORTED_FEATURE");
+      if failure.file.is_none() || (is_kind && original.range.is_some()) {
         failure.file = original.file;
         failure.range = original.range;
         failure.frame = original.frame;
@@ -75,7 +77,11 @@ impl Checker<'_> {
     if let Some(error) = message.downcast_mut::<DiagnosableResolveError>() {
       return Some(self.unresolved(error, original));
     }
+    if let Some(manifest) = manifest_in(&full) {
+      return Some(self.broken_manifest(manifest));
+    }
     Some(match message.kind() {
+      EventKind::TsConfigError => self.broken_tsconfig(original),
       EventKind::UnresolvedEntry => self.unresolved_entry(original),
       EventKind::MissingExportError => self.missing_export(&message, original, graph),
       _ => original,
@@ -89,6 +95,10 @@ impl Checker<'_> {
     let importer = PathBuf::from(error.importer_id.as_str());
     let mut diagnostic = self.explain(&specifier, &importer, &error.reason);
     let file = crate::diagnostic::shown_id(&error.importer_id, self.cwd);
+    if diagnostic.file.is_some() {
+      diagnostic.notes.push(format!("It was read for `{file}`."));
+      return diagnostic;
+    }
     diagnostic = match &error.importee {
       DiagnosableArcstr::Span { span, .. } if !span.is_unspanned() => {
         diagnostic.at(file, &error.source, span.start as usize, span.end as usize)
@@ -108,6 +118,15 @@ impl Checker<'_> {
     if reason.starts_with("JSON parse error in '") {
       let manifest = reason.split('\'').nth(1).unwrap_or_default();
       return self.broken_manifest(manifest);
+    }
+    if specifier.is_empty() {
+      return empty_specifier();
+    }
+    if specifier.starts_with("file:") {
+      return outside_root(specifier);
+    }
+    if let Some((alias, target)) = self.alias_of(specifier) {
+      return alias_missing(specifier, &alias, &target);
     }
     if specifier.starts_with('#') {
       return invalid_package_import(specifier);
@@ -144,6 +163,10 @@ impl Checker<'_> {
     }
     let mut names: Vec<&str> = installed.iter().map(String::as_str).collect();
     names.sort_unstable();
+    let lower = package.to_lowercase();
+    if let Some(name) = names.iter().find(|name| name.to_lowercase() == lower) {
+      return wrong_case_package(specifier, name);
+    }
     missing_package(specifier, &package, nearest(&package, names.into_iter()))
   }
 
@@ -196,7 +219,8 @@ impl Checker<'_> {
       }
     }
     if differs {
-      return wrong_case(specifier, &crate::diagnostic::shown_id(&at.to_string_lossy(), self.cwd));
+      let actual = crate::diagnostic::shown_id(&at.to_string_lossy(), self.cwd);
+      return wrong_case(specifier, &actual, &corrected(specifier, &at));
     }
     missing(specifier, None)
   }
@@ -229,10 +253,101 @@ impl Checker<'_> {
     missing_export_hint(original, near, exports)
   }
 
-  fn broken_manifest(&self, shown: &str) -> Diagnostic {
-    let path = self.cwd.join(shown);
+  fn broken_manifest(&self, named: &str) -> Diagnostic {
+    let path = self.cwd.join(named);
     let text = self.snapshot.text(&path).unwrap_or_default();
-    crate::diagnostic::invalid_json_file(shown, &text)
+    let shown = crate::diagnostic::shown_id(&path.to_string_lossy(), self.cwd);
+    crate::diagnostic::invalid_json_file(&shown, &text)
+  }
+
+  /// Gives a message about a `tsconfig.json` the place that it tells in words.
+  fn broken_tsconfig(&self, original: Diagnostic) -> Diagnostic {
+    let Some(file) = original.message.split('`').nth(1).map(str::to_owned) else { return original };
+    let Some(text) = self.snapshot.text(&self.cwd.join(&file)) else { return original };
+    let number = |after: &str| -> Option<usize> {
+      let (_, rest) = original.message.split_once(after)?;
+      rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    let place = number(" line ").zip(number(" column "));
+    let offset = place.and_then(|(line, column)| {
+      crate::diagnostic::byte_offset(&text, line.max(1), column.saturating_sub(1))
+    });
+    let original = Diagnostic {
+      message: original
+        .message
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_owned()
+        + ".",
+      ..original
+    };
+    match offset {
+      Some(offset) => original.at(file, &text, offset, offset + 1),
+      None => original.at(file, &text, 0, 1),
+    }
+  }
+
+  /// The alias that a specifier falls under, and what stands for it.
+  fn alias_of(&self, specifier: &str) -> Option<(String, String)> {
+    let aliases = self.options.resolve.as_ref()?.alias.as_ref()?;
+    let (alias, target) = aliases.iter().find(|(alias, _)| {
+      specifier == alias.as_str()
+        || specifier.strip_prefix(alias.as_str()).is_some_and(|rest| rest.starts_with('/'))
+    })?;
+    match target {
+      Alias::To(target) => Some((alias.clone(), target.clone() + &specifier[alias.len()..])),
+      Alias::Ignore(_) => None,
+    }
+  }
+
+  /// The packages that are not there, where a scan ended by another mistake:
+  /// rolldown then tells of that one only.
+  pub(crate) fn hidden_by(&self, told: &[Diagnostic]) -> Vec<Diagnostic> {
+    let external = crate::bundler::Externals::new(self.options);
+    let mut files: Vec<&str> = told
+      .iter()
+      .filter(|diagnostic| {
+        matches!(
+          diagnostic.code,
+          "UNRESOLVED_IMPORT" | "WRONG_CASE" | "OUTSIDE_ROOT" | "UNRESOLVED_CONDITION"
+        )
+      })
+      .filter_map(|diagnostic| diagnostic.file.as_deref())
+      .collect();
+    files.sort_unstable();
+    files.dedup();
+    let mut hidden = Vec::new();
+    for file in files {
+      let importer = self.cwd.join(file);
+      let Some(text) = self.snapshot.text(&importer) else { continue };
+      for (specifier, start, end) in requests_of(&importer, &text) {
+        let is_bare = !specifier.starts_with(['.', '/', '#']) && !has_scheme(&specifier);
+        if !is_bare || external.matches(&specifier) || self.view.is_external(&specifier) {
+          continue;
+        }
+        if is_node_builtin(&specifier) && self.platform() == Platform::Node {
+          continue;
+        }
+        let package = package_of(&specifier);
+        let is_installed = importer
+          .ancestors()
+          .skip(1)
+          .any(|folder| self.snapshot.is_folder(&folder.join("node_modules").join(&package)));
+        let is_told = told.iter().any(|diagnostic| {
+          diagnostic.file.as_deref() == Some(file)
+            && diagnostic.range.is_some_and(|range| {
+              range.start == crate::diagnostic::range_of(&text, start, end).start
+            })
+        });
+        if !is_installed && !is_told && self.alias_of(&specifier).is_none() {
+          let diagnostic = self.explain(&specifier, &importer, "");
+          hidden.push(diagnostic.at(file, &text, start, end));
+        }
+      }
+    }
+    hidden
   }
 
   fn platform(&self) -> Platform {
@@ -261,6 +376,12 @@ impl Checker<'_> {
     let external = crate::bundler::Externals::new(self.options);
     for module in graph.modules.iter().filter(|module| !module.is_external) {
       for import in &module.imports {
+        if climbs_above_root(&import.specifier, &module.id) {
+          let (start, end) = place_of_specifier(&module.source, import.span, &import.specifier);
+          let diagnostic = outside_root(&import.specifier);
+          found.push(diagnostic.at(module.stable_id.clone(), &module.source, start, end));
+          continue;
+        }
         let Some(target) = import.target.map(|place| &graph.modules[place]) else { continue };
         let is_left = target.is_external && target.id == import.specifier;
         if !is_left
@@ -279,6 +400,49 @@ impl Checker<'_> {
     }
     found
   }
+}
+
+/// Whether a relative specifier goes above the root, where the resolver stops
+/// climbing and looks into the root itself.
+fn climbs_above_root(specifier: &str, importer: &str) -> bool {
+  if !specifier.starts_with("../") || !importer.starts_with('/') {
+    return false;
+  }
+  let depth = importer.matches('/').count() - 1;
+  specifier.split('/').take_while(|segment| *segment == "..").count() > depth
+}
+
+/// The specifier as it leads to a file that differs from it in case.
+fn corrected(specifier: &str, actual: &Path) -> String {
+  let segments: Vec<&str> = specifier.split('/').collect();
+  let names: Vec<String> = actual.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+  let own = segments.iter().filter(|segment| !matches!(**segment, "." | ".." | "")).count();
+  let mut tail = names[names.len().saturating_sub(own)..].iter();
+  let last = segments.len() - 1;
+  let parts: Vec<String> = segments
+    .iter()
+    .enumerate()
+    .map(|(index, segment)| match *segment {
+      "." | ".." | "" => (*segment).to_owned(),
+      // An extension that was left out stays out.
+      _ if index == last && !segment.contains('.') => {
+        tail.next().map_or_else(String::new, |name| stem(name).to_owned())
+      }
+      _ => tail.next().cloned().unwrap_or_default(),
+    })
+    .collect();
+  parts.join("/")
+}
+
+/// The `package.json` that a message of the resolver's is about.
+fn manifest_in(text: &str) -> Option<&str> {
+  if !text.contains("JSON") {
+    return None;
+  }
+  let end = text.find("package.json")? + "package.json".len();
+  let start =
+    text[..end].rfind(|c: char| c.is_whitespace() || "\"'`(".contains(c)).map_or(0, |at| at + 1);
+  Some(&text[start..end])
 }
 
 /// The specifier within the statement that has it.
@@ -305,7 +469,11 @@ pub(crate) fn commonjs_cycles(graph: &Graph) -> Vec<Diagnostic> {
       let path = shortest_cycle(graph, &members);
       let names: Vec<&str> =
         path.iter().map(|&place| graph.modules[place].stable_id.as_str()).collect();
-      found.push(commonjs_cycle(&names));
+      let last = &graph.modules[path[path.len() - 1]];
+      let closing = last.imports.iter().find(|import| import.target == Some(path[0]));
+      let (start, end) = closing
+        .map_or((0, 0), |import| place_of_specifier(&last.source, import.span, &import.specifier));
+      found.push(commonjs_cycle(&names, &last.source, start, end));
     }
   }
   found
@@ -403,6 +571,27 @@ fn shortest_cycle(graph: &Graph, members: &[usize]) -> Vec<usize> {
   members.to_vec()
 }
 
+/// What a module imports by `import` and `export … from`, and where.
+fn requests_of(path: &Path, text: &str) -> Vec<(String, usize, usize)> {
+  let allocator = oxc::allocator::Allocator::default();
+  let source_type = oxc::span::SourceType::from_path(path).unwrap_or_default();
+  let parsed = oxc::parser::Parser::new(&allocator, text, source_type).parse();
+  let mut requests: Vec<_> = parsed
+    .module_record
+    .requested_modules
+    .iter()
+    .flat_map(|(name, requests)| requests.iter().map(move |request| (name, request)))
+    .filter(|(_, request)| !request.is_type)
+    .map(|(name, request)| {
+      let span = request.statement_span;
+      let (start, end) = place_of_specifier(text, (span.start, span.end), name);
+      (name.to_string(), start, end)
+    })
+    .collect();
+  requests.sort_unstable_by_key(|(_, start, _)| *start);
+  requests
+}
+
 /// One order for all, whichever thread was first, and nothing twice.
 pub(crate) fn in_order(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
   diagnostics.sort_by(|a, b| {
@@ -428,9 +617,7 @@ fn package_of(specifier: &str) -> String {
 /// `https:` and its like name something outside of any project.
 fn has_scheme(specifier: &str) -> bool {
   specifier.starts_with("//")
-    || ["http:", "https:", "data:", "blob:", "node:"]
-      .iter()
-      .any(|scheme| specifier.starts_with(scheme))
+    || ["http:", "https:", "data:", "blob:"].iter().any(|scheme| specifier.starts_with(scheme))
 }
 
 fn is_node_builtin(specifier: &str) -> bool {

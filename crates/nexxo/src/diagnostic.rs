@@ -87,7 +87,7 @@ pub(crate) fn unknown_option(path: &str, name: &str, known: &[&str]) -> Diagnost
 pub(crate) fn invalid_option(path: &str, problem: &str) -> Diagnostic {
   Diagnostic::error(
     "INVALID_OPTION",
-    format!("The option `{path}` has a value it cannot have: {problem}."),
+    format!("The option `{path}` has a value it cannot have: {}.", in_backticks(problem)),
   )
   .hint("The options and their values are described in `docs/options.md`.")
 }
@@ -139,23 +139,80 @@ pub(crate) fn not_utf8(file: &str, offset: usize) -> Diagnostic {
 pub(crate) fn nesting_too_deep(file: &str, text: &str, offset: usize, limit: u32) -> Diagnostic {
   Diagnostic::error(
     "NESTING_TOO_DEEP",
-    format!("`{file}` nests brackets deeper than {limit} levels."),
+    format!(
+      "`{file}` nests brackets deeper than {limit} levels, or operators twenty times as deep."
+    ),
   )
   .at(file, text, offset, offset + 1)
   .hint("Split the expression, or raise `limits.maxNesting` where the stack allows it.")
 }
 
+pub(crate) fn unsupported_css(file: &str) -> Diagnostic {
+  Diagnostic::error(
+    "UNSUPPORTED_FEATURE",
+    format!("`{file}` is a style sheet, which is not bundled yet."),
+  )
+  .in_file(file)
+  .hint("Link it from the page, or give `.css` the type `text` in `moduleTypes`.")
+}
+
+pub(crate) fn unknown_module_type(file: &str, extension: &str) -> Diagnostic {
+  Diagnostic::error(
+    "UNKNOWN_MODULE_TYPE",
+    format!("`{file}` has the extension `.{extension}`, and nothing says what such a file holds."),
+  )
+  .in_file(file)
+  .hint(format!(
+    "Add `\".{extension}\"` to `moduleTypes`, with `text`, `binary`, `base64`, `dataurl` or `js`."
+  ))
+}
+
 // --- Resolving --------------------------------------------------------------
 
-pub(crate) fn wrong_case(specifier: &str, actual: &str) -> Diagnostic {
+pub(crate) fn wrong_case(specifier: &str, actual: &str, corrected: &str) -> Diagnostic {
+  let specifier = printable(specifier);
   Diagnostic::error(
     "WRONG_CASE",
     format!("`{specifier}` differs from the file `{actual}` in upper and lower case."),
   )
-  .hint(format!("Write `{actual}`: other machines and browsers tell the two apart."))
+  .hint(format!("Write `{corrected}`: other machines and browsers tell the two apart."))
+}
+
+pub(crate) fn wrong_case_package(specifier: &str, actual: &str) -> Diagnostic {
+  Diagnostic::error(
+    "WRONG_CASE",
+    format!(
+      "`{}` differs from the package `{actual}` in upper and lower case.",
+      printable(specifier)
+    ),
+  )
+  .hint(format!("Write `{actual}`: packages have one spelling."))
+}
+
+pub(crate) fn alias_missing(specifier: &str, alias: &str, target: &str) -> Diagnostic {
+  Diagnostic::error(
+    "UNRESOLVED_IMPORT",
+    format!(
+      "There is no file for `{}`: the alias `{alias}` leads to `{}`.",
+      printable(specifier),
+      printable(target)
+    ),
+  )
+  .hint("Correct `resolve.alias`, or create the file.")
+}
+
+pub(crate) fn empty_specifier() -> Diagnostic {
+  Diagnostic::error("UNRESOLVED_IMPORT", "The specifier of an import is empty.")
+    .hint("Write a path, such as `./module.js`, or a package's name.")
+}
+
+pub(crate) fn missing_cwd(cwd: &str) -> Diagnostic {
+  Diagnostic::error("INVALID_OPTION", format!("There is no folder `{}` for `cwd`.", printable(cwd)))
+    .hint("Name a folder of the project that holds files, or leave `cwd` out.")
 }
 
 pub(crate) fn missing_file(specifier: &str, near: Option<&str>) -> Diagnostic {
+  let specifier = printable(specifier);
   let diagnostic =
     Diagnostic::error("UNRESOLVED_IMPORT", format!("There is no file for `{specifier}`."));
   diagnostic.hint(match near {
@@ -165,6 +222,7 @@ pub(crate) fn missing_file(specifier: &str, near: Option<&str>) -> Diagnostic {
 }
 
 pub(crate) fn missing_entry(specifier: &str, near: Option<&str>) -> Diagnostic {
+  let specifier = printable(specifier);
   let diagnostic =
     Diagnostic::error("UNRESOLVED_ENTRY", format!("There is no file for the entry `{specifier}`."));
   diagnostic.hint(match near {
@@ -174,9 +232,12 @@ pub(crate) fn missing_entry(specifier: &str, near: Option<&str>) -> Diagnostic {
 }
 
 pub(crate) fn missing_package(specifier: &str, package: &str, near: Option<&str>) -> Diagnostic {
+  let (specifier, package) = (printable(specifier), printable(package));
+  let imported =
+    if specifier == package { String::new() } else { format!(", imported as `{specifier}`,") };
   let diagnostic = Diagnostic::error(
     "MISSING_PACKAGE",
-    format!("The package `{package}`, imported as `{specifier}`, is not installed."),
+    format!("The package `{package}`{imported} is not installed."),
   );
   diagnostic.hint(match near {
     Some(near) => format!("Did you mean `{near}`?"),
@@ -185,6 +246,7 @@ pub(crate) fn missing_package(specifier: &str, package: &str, near: Option<&str>
 }
 
 pub(crate) fn unexported_path(specifier: &str, package: &str, conditions: &[String]) -> Diagnostic {
+  let specifier = printable(specifier);
   Diagnostic::error(
     "UNRESOLVED_CONDITION",
     format!("The package `{package}` exports no `{specifier}` under the conditions in force."),
@@ -200,6 +262,7 @@ pub(crate) fn unexported_path(specifier: &str, package: &str, conditions: &[Stri
 }
 
 pub(crate) fn invalid_package_import(specifier: &str) -> Diagnostic {
+  let specifier = printable(specifier);
   Diagnostic::error(
     "UNRESOLVED_IMPORT",
     format!(
@@ -210,11 +273,13 @@ pub(crate) fn invalid_package_import(specifier: &str) -> Diagnostic {
 }
 
 pub(crate) fn outside_root(specifier: &str) -> Diagnostic {
+  let specifier = printable(specifier);
   Diagnostic::error("OUTSIDE_ROOT", format!("`{specifier}` leads out of the project's root."))
     .hint("Move the file into the project, or choose a root that holds both.")
 }
 
 pub(crate) fn builtin_module(specifier: &str) -> Diagnostic {
+  let specifier = printable(specifier);
   Diagnostic::error(
     "UNRESOLVED_IMPORT",
     format!("`{specifier}` is a module of Node.js, which browsers do not have."),
@@ -251,14 +316,20 @@ pub(crate) fn plugin_failed(plugin: &str, hook: &str, id: &str, problem: &str) -
 
 // --- The graph --------------------------------------------------------------
 
-pub(crate) fn commonjs_cycle(members: &[&str]) -> Diagnostic {
+/// The place is the import that closes the circle.
+pub(crate) fn commonjs_cycle(
+  members: &[&str],
+  source: &str,
+  start: usize,
+  end: usize,
+) -> Diagnostic {
   let mut path = members.to_vec();
   path.push(members[0]);
   Diagnostic::warning(
     "COMMONJS_CYCLE",
     format!("Modules import each other in a circle through CommonJS: {}.", path.join(" → ")),
   )
-  .in_file(members[0])
+  .at(members[members.len() - 1], source, start, end)
   .hint(
     "The first of them to run sees unfinished exports of another. Move what they share into a \
      module of its own.",
@@ -274,7 +345,7 @@ pub(crate) fn missing_export_hint(
   const MOST_NAMES: usize = 8;
   match near {
     Some(near) => original.hint(format!("Did you mean `{near}`?")),
-    None if exports.is_empty() => original.hint("The module has no exports of its own."),
+    None if exports.is_empty() => original.hint("Export the name there, or import another."),
     None => {
       let mut names: Vec<String> =
         exports.iter().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
@@ -344,8 +415,19 @@ pub(crate) fn from_rolldown(
     rolldown_error::Severity::Info => Severity::Info,
   };
   let (title, notes) = parts_of_rendered(&rendered.to_string());
-  let mut diagnostic = Diagnostic::new(code_of(original.kind()), severity, sentence(&title));
-  diagnostic.notes = notes;
+  let title = match original.kind() {
+    // Of a long line the title has the frame, too.
+    EventKind::ParseError => title.lines().next().unwrap_or_default(),
+    _ => title.split("\nStack backtrace").next().unwrap_or_default(),
+  };
+  let mut diagnostic =
+    Diagnostic::new(code_of(original.kind()), severity, sentence(&in_backticks(title)));
+  // Notes about rolldown's own options and pages help nobody here.
+  let is_ours = |note: &&String| {
+    let note = note.to_lowercase();
+    !note.contains("rolldown") && !note.contains("parser options")
+  };
+  diagnostic.notes = notes.iter().filter(is_ours).map(|note| in_backticks(note)).collect();
   if let Some((file, line, column, _)) = rendered.get_primary_location() {
     let text = snapshot.text(&cwd.join(&file));
     match text.as_deref().and_then(|text| Some((text, byte_offset(text, line, column)?))) {
@@ -355,7 +437,7 @@ pub(crate) fn from_rolldown(
       }
       None => diagnostic.file = Some(file),
     }
-  } else if let Some(id) = original.id() {
+  } else if let Some(id) = original.id().filter(|id| snapshot.is_file(Path::new(id))) {
     diagnostic.file = Some(DiagnosticOptions { cwd: cwd.to_path_buf() }.stabilize_path(id));
   }
   diagnostic.hint = hint_for(original.kind()).map(str::to_owned);
@@ -435,7 +517,57 @@ fn hint_for(kind: EventKind) -> Option<&'static str> {
       "File name patterns and chunk names must be relative and without `..`."
     }
     EventKind::UnsupportedFeatureError => "Remove what is not supported, or load it another way.",
-    _ => return None,
+    EventKind::CircularReexportError => "Export the name from the module that defines it.",
+    EventKind::AssignToImportError => {
+      "Assign in the module that exports it, or copy it to a variable of your own."
+    }
+    EventKind::IllegalReassignmentError => "Declare it with `let`, or use another name.",
+    EventKind::NamespaceConflict | EventKind::AmbiguousExternalNamespaceError => {
+      "Export the name that is meant by itself: `export { name } from \"./module.js\"`."
+    }
+    EventKind::ConfigurationFieldConflict => "Remove one of the two settings.",
+    EventKind::MixedExports => {
+      "Set `output.exports` to `named` to say that this is meant, or export one kind only."
+    }
+    EventKind::InvalidExportOptionError => {
+      "Choose another `output.exports`, or export what it asks for."
+    }
+    EventKind::InvalidOptionError
+    | EventKind::BundlerInitializeError
+    | EventKind::IllegalIdentifierAsNameError => {
+      "The options and their values are described in `docs/options.md`."
+    }
+    EventKind::FilenameConflict => "Put `[name]` or `[hash]` into the file name pattern.",
+    EventKind::TransformError | EventKind::ToleratedTransform => {
+      "Choose a newer `transform.target`, or write it another way."
+    }
+    EventKind::CannotCallNamespace => "Import the default export: `import name from …`.",
+    EventKind::ImportIsUndefined => "Export the name there, or import one that exists.",
+    EventKind::EmptyImportMeta => {
+      "Build with the format `esm`, or replace it with `transform.define`."
+    }
+    EventKind::CircularDependency => "Move what the modules share into one of its own.",
+    EventKind::InvalidAnnotation => "Move the comment in front of a call, or remove it.",
+    EventKind::ModuleLevelDirective => {
+      "Put the directive into `output.banner` if the bundle needs it."
+    }
+    EventKind::IneffectiveDynamicImport => "Import the module in one way only.",
+    EventKind::DuplicateShebang => "Remove one of the two.",
+    EventKind::SourcemapBroken => "Give a `map` from the hook.",
+    EventKind::UnsupportedTsconfigOption => "Remove the option, or set its equal in `transform`.",
+    EventKind::LargeBarrelModules => "Import from the modules themselves.",
+    EventKind::PluginError | EventKind::NapiError => "Correct the plugin, or leave it out.",
+    EventKind::FileNotFoundError => "Check the path, or create the file.",
+    EventKind::UnresolvedEntry => "Check `input`: its paths start from `cwd`.",
+    EventKind::UnresolvedImport | EventKind::ResolveError => "Check the path, or create the file.",
+    EventKind::PluginTimings
+    | EventKind::PreferBuiltinFeature
+    | EventKind::CouldNotCleanDirectory
+    | EventKind::AlreadyClosedError
+    | EventKind::RuntimeModuleSymbolNotFoundError
+    | EventKind::UnhandleableError => {
+      "This is a defect of Nexxo. Please report it with the smallest input that shows it."
+    }
   })
 }
 
@@ -512,8 +644,40 @@ pub fn invalid_json_file(file: &str, text: &str) -> Diagnostic {
     .hint("Correct the JSON at the marked place.")
 }
 
-/// A user's text with control characters made visible.
-fn printable(text: &str) -> String {
+/// Names in quotes, as rolldown and oxc write them, in backticks as everywhere here.
+fn in_backticks(text: &str) -> String {
+  let mut out = String::with_capacity(text.len());
+  let mut rest = text;
+  while let Some(at) = rest.find(['"', '\'']) {
+    let (before, from) = rest.split_at(at);
+    out.push_str(before);
+    let quote = &from[..1];
+    let opens = before.chars().next_back().is_none_or(|c| c.is_whitespace() || c == '(');
+    let end = from[1..].find(quote).map(|end| end + 1);
+    match end.filter(|&end| opens && !from[1..end].contains(['\n', '`']) && end > 1) {
+      Some(end) if from[end + 1..].chars().next().is_none_or(|c| !c.is_alphanumeric()) => {
+        out.push('`');
+        out.push_str(&from[1..end]);
+        out.push('`');
+        rest = &from[end + 1..];
+      }
+      _ => {
+        out.push_str(quote);
+        rest = &from[1..];
+      }
+    }
+  }
+  out.push_str(rest);
+  out
+}
+
+/// A user's text on one line and not without end, with control characters made visible.
+pub(crate) fn printable(text: &str) -> String {
+  const MOST: usize = 100;
+  if text.chars().count() > MOST {
+    let start: String = text.chars().take(MOST).collect();
+    return format!("{}…", printable(&start));
+  }
   text
     .chars()
     .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
@@ -552,7 +716,7 @@ fn count(value: usize) -> u32 {
 }
 
 /// The byte offset of a line (from 1) and a column (from 0, in UTF-16 units).
-fn byte_offset(text: &str, line: usize, column: usize) -> Option<usize> {
+pub(crate) fn byte_offset(text: &str, line: usize, column: usize) -> Option<usize> {
   let mut line_start = 0;
   for _ in 1..line {
     line_start += text[line_start..].find('\n')? + 1;
@@ -618,10 +782,13 @@ pub(crate) fn frame(text: &str, range: Range) -> String {
   // A minified line would fill the screen: show the part around the place.
   let cut = column.saturating_sub(WIDTH / 2);
   let mut out = String::new();
-  for (index, line) in text.lines().enumerate().skip(first).take(CONTEXT * 2 + 1) {
-    if index > line_index + CONTEXT {
+  let line_count = text.lines().count();
+  for (index, line) in text.split('\n').enumerate().skip(first).take(CONTEXT * 2 + 1) {
+    // What stands behind the last line's end is shown only where it is the place.
+    if index > line_index + CONTEXT || (index >= line_count && index != line_index) {
       break;
     }
+    let line = line.strip_suffix('\r').unwrap_or(line);
     let line = line.replace('\t', " ");
     let shown: String = line.chars().skip(cut).take(WIDTH).collect();
     let shown = shown.trim_end();

@@ -1,21 +1,24 @@
 //! Stage emit: output files in their final order, with the metafile and the
 //! events that tell why each chunk is there.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+  collections::{BTreeSet, HashSet},
+  path::Path,
+};
 
 use indexmap::IndexMap;
 use rolldown::BundleOutput;
 use rolldown_common::{Output, OutputChunk};
 
 use crate::{
-  diagnostic::{output_conflict, output_outside},
-  graph::{Graph, Import},
-  plan::relative,
+  diagnostic::{output_conflict, output_outside, shown_id},
+  graph::{Graph, Import, Module},
   protocol::{
     BuildOptions, ChunkEvent, ChunkReason, CodeSplitting, Diagnostic, ExplainEvent, ImportKind,
     Metafile, MetafileContribution, MetafileImport, MetafileInput, MetafileOutput, OutputFile,
     OutputKind,
   },
+  snapshot::Snapshot,
 };
 
 /// What a build hands over.
@@ -31,7 +34,8 @@ pub(crate) fn emit(
   output: BundleOutput,
   graph: &Graph,
   options: &BuildOptions,
-  cwd: &str,
+  cwd: &Path,
+  snapshot: &Snapshot,
 ) -> Emitted {
   let chunk_names: HashSet<String> = output
     .assets
@@ -48,7 +52,7 @@ pub(crate) fn emit(
     })
     .collect();
   let metafile =
-    (options.metafile == Some(true)).then(|| metafile(&output, graph, cwd, &chunk_names));
+    (options.metafile == Some(true)).then(|| metafile(&output, graph, cwd, &chunk_names, snapshot));
   let groups = group_names(options);
   let mut events = Vec::new();
   let mut files: Vec<OutputFile> = Vec::with_capacity(output.assets.len());
@@ -97,13 +101,14 @@ pub(crate) fn emit(
 
 fn chunk_file(
   chunk: std::sync::Arc<OutputChunk>,
-  cwd: &str,
+  cwd: &Path,
   chunk_names: &HashSet<String>,
 ) -> OutputFile {
-  let own = |names: &[arcstr::ArcStr]| {
+  let own = |names: &[arcstr::ArcStr]| -> Vec<String> {
+    let mut seen = HashSet::new();
     names
       .iter()
-      .filter(|name| chunk_names.contains(name.as_str()))
+      .filter(|name| chunk_names.contains(name.as_str()) && seen.insert(name.as_str()))
       .map(ToString::to_string)
       .collect()
   };
@@ -116,7 +121,7 @@ fn chunk_file(
     name: Some(chunk.name.to_string()),
     is_entry: chunk.is_entry,
     is_dynamic_entry: chunk.is_dynamic_entry,
-    facade_module_id: chunk.facade_module_id.as_ref().map(|id| relative(id, cwd)),
+    facade_module_id: chunk.facade_module_id.as_ref().map(|id| shown_id(id, cwd)),
     imports: own(&chunk.imports),
     dynamic_imports: own(&chunk.dynamic_imports),
     exports,
@@ -124,7 +129,7 @@ fn chunk_file(
       .module_ids
       .iter()
       .filter(|id| !id.starts_with('\0'))
-      .map(|id| relative(id, cwd))
+      .map(|id| shown_id(id, cwd))
       .collect(),
   };
   // The code is the largest thing there is: move it where nobody else holds it.
@@ -177,8 +182,9 @@ fn check_names(files: &[OutputFile]) -> Vec<Diagnostic> {
 fn metafile(
   output: &BundleOutput,
   graph: &Graph,
-  cwd: &str,
+  cwd: &Path,
   chunk_names: &HashSet<String>,
+  snapshot: &Snapshot,
 ) -> Metafile {
   let mut inputs = IndexMap::new();
   let mut modules: Vec<_> =
@@ -188,7 +194,7 @@ fn metafile(
     inputs.insert(
       module.stable_id.clone(),
       MetafileInput {
-        bytes: module.source.len(),
+        bytes: bytes_of(module, snapshot),
         imports: module.imports.iter().filter_map(|import| input_import(graph, import)).collect(),
         format: module.format,
       },
@@ -213,6 +219,14 @@ fn metafile(
   Metafile { inputs, outputs }
 }
 
+/// What rolldown does not keep the text of, such as JSON, is measured in the snapshot.
+fn bytes_of(module: &Module, snapshot: &Snapshot) -> usize {
+  match module.source.len() {
+    0 => snapshot.bytes(Path::new(&module.id)).map_or(0, |bytes| bytes.len()),
+    length => length,
+  }
+}
+
 fn is_virtual(id: &str) -> bool {
   id.starts_with('\0') || id.starts_with("rolldown:")
 }
@@ -229,7 +243,7 @@ fn input_import(graph: &Graph, import: &Import) -> Option<MetafileImport> {
 
 fn output_of_chunk(
   chunk: &OutputChunk,
-  cwd: &str,
+  cwd: &Path,
   chunk_names: &HashSet<String>,
 ) -> MetafileOutput {
   let mut exports: Vec<String> = chunk.exports.iter().map(ToString::to_string).collect();
@@ -251,11 +265,11 @@ fn output_of_chunk(
       .zip(&chunk.modules.values)
       .filter(|(id, _)| !is_virtual(id))
       .map(|(id, module)| {
-        (relative(id, cwd), MetafileContribution { bytes_in_output: module.rendered_length() })
+        (shown_id(id, cwd), MetafileContribution { bytes_in_output: module.rendered_length() })
       })
       .collect(),
     imports: statements.chain(dynamic).collect(),
     exports,
-    entry_point: chunk.facade_module_id.as_ref().map(|id| relative(id, cwd)),
+    entry_point: chunk.facade_module_id.as_ref().map(|id| shown_id(id, cwd)),
   }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Executed {
   pub(crate) graph: Option<Graph>,
   pub(crate) output: Option<BundleOutput>,
   pub(crate) diagnostics: Vec<Diagnostic>,
+  /// Of these, what a later partial scan would not tell again.
+  pub(crate) scan_warnings: Vec<Diagnostic>,
 }
 
 /// Runs rolldown over the guarded view, from its scan to its output.
@@ -26,6 +28,7 @@ pub(crate) async fn execute(
   incremental: bool,
   scope: Scope,
   previous: Option<&Graph>,
+  kept_warnings: Vec<Diagnostic>,
   checker: &Checker<'_>,
   progress: &mut Progress<'_>,
 ) -> Executed {
@@ -39,7 +42,7 @@ pub(crate) async fn execute(
     (_, true) => BundleMode::IncrementalFullBuild,
   };
   let run = bundler.with_cached_bundle_experimental(mode, async |bundle| {
-    Ok(run_stages(bundle, scope.clone(), previous, checker, progress).await)
+    Ok(run_stages(bundle, scope.clone(), previous, kept_warnings, checker, progress).await)
   });
   match run.await {
     Ok(executed) => executed,
@@ -48,13 +51,14 @@ pub(crate) async fn execute(
 }
 
 fn failed(graph: Option<Graph>, diagnostics: Vec<Diagnostic>) -> Executed {
-  Executed { graph, output: None, diagnostics }
+  Executed { graph, output: None, diagnostics, scan_warnings: Vec::new() }
 }
 
 async fn run_stages(
   bundle: &mut Bundle,
   mut scope: Scope,
   previous: Option<&Graph>,
+  kept_warnings: Vec<Diagnostic>,
   checker: &Checker<'_>,
   progress: &mut Progress<'_>,
 ) -> Executed {
@@ -80,17 +84,19 @@ async fn run_stages(
     Ok(scan) => scan,
     Err(errors) => {
       progress.done(Stage::Graph, &[("errors", errors.len())]);
-      return failed(None, checker.translate(errors.into_vec(), None));
+      let mut diagnostics = checker.translate(errors.into_vec(), None);
+      diagnostics.extend(checker.hidden_by(&diagnostics));
+      return failed(None, diagnostics);
     }
   };
   let graph = graph.unwrap_or_else(|| Graph::new(&scan.module_table, &scan.entry_points));
   let read = match &scope {
     Scope::Partial { modules } => modules.len(),
-    _ => graph.modules.iter().filter(|module| !module.is_external).count(),
+    _ => graph.own_count(),
   };
   progress.done(
     Stage::Graph,
-    &[("modules", graph.modules.len()), ("imports", graph.imports_count()), ("read", read)],
+    &[("modules", graph.own_count()), ("imports", graph.imports_count()), ("read", read)],
   );
 
   // 3. plan
@@ -103,7 +109,18 @@ async fn run_stages(
     !(matches!(warning.kind(), EventKind::UnresolvedImport)
       && warning.severity() == Severity::Warning)
   });
-  let mut diagnostics = checker.translate(warnings, Some(&graph));
+  let mut scan_warnings = checker.translate(warnings, Some(&graph));
+  if let Scope::Partial { modules } = &scope {
+    let read: Vec<&str> = modules
+      .iter()
+      .filter_map(|id| graph.find(id))
+      .map(|module| module.stable_id.as_str())
+      .collect();
+    let is_kept =
+      |warning: &Diagnostic| warning.file.as_deref().is_none_or(|file| !read.contains(&file));
+    scan_warnings.extend(kept_warnings.into_iter().filter(is_kept));
+  }
+  let mut diagnostics = scan_warnings.clone();
   diagnostics.extend(checker.unresolved_packages(&graph));
   diagnostics.extend(commonjs_cycles(&graph));
   let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
@@ -119,7 +136,7 @@ async fn run_stages(
       let warnings = std::mem::take(&mut output.warnings);
       diagnostics.extend(checker.translate(warnings, Some(&graph)));
       progress.done(Stage::Execute, &[("files", output.assets.len())]);
-      Executed { graph: Some(graph), output: Some(output), diagnostics }
+      Executed { graph: Some(graph), output: Some(output), diagnostics, scan_warnings }
     }
     Err(errors) => {
       progress.done(Stage::Execute, &[("errors", errors.len())]);

@@ -120,6 +120,11 @@ impl Graph {
     })
   }
 
+  /// How many modules are in the bundle, those that are external left out.
+  pub(crate) fn own_count(&self) -> usize {
+    self.modules.iter().filter(|module| !module.is_external).count()
+  }
+
   pub(crate) fn imports_count(&self) -> usize {
     self.modules.iter().map(|module| module.imports.len()).sum()
   }

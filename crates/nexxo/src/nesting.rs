@@ -4,14 +4,25 @@
 //! of their own; a stack that overflows ends the process, or the tab's
 //! instance. The measure walks the text once with a few states: strings,
 //! comments and regular expressions do not count, brackets, prefix operators
-//! and unfinished statement heads do. It need not be exact. Where it reads a
+//! and unfinished statement heads do. A long row of operators, calls or
+//! elements nests in the syntax tree too, a level each, and has a bound of its
+//! own. It need not be exact. Where it reads a
 //! slash or a quote differently from the parser it errs by few levels, and the
 //! stack has room for several times the limit.
 
 /// The byte offset at which `text` first nests deeper than `limit`.
 pub(crate) fn deeper_than(text: &str, limit: u32) -> Option<usize> {
-  Walk { bytes: text.as_bytes(), at: 0, open: Vec::new(), run: 0, limit, before: Before::Operator }
-    .walk()
+  Walk {
+    bytes: text.as_bytes(),
+    at: 0,
+    open: Vec::new(),
+    run: 0,
+    links: 0,
+    outer_links: Vec::new(),
+    limit,
+    before: Before::Operator,
+  }
+  .walk()
 }
 
 /// What stands before a slash decides whether it divides or opens a regular expression.
@@ -21,6 +32,10 @@ enum Before {
   Operator,
 }
 
+/// How many links a row may have for each level that brackets may nest. The
+/// passes need far less of the stack for a link than for a bracket.
+const LINKS_PER_LEVEL: usize = 20;
+
 struct Walk<'a> {
   bytes: &'a [u8],
   at: usize,
@@ -28,6 +43,9 @@ struct Walk<'a> {
   open: Vec<u8>,
   /// Prefix operators and statement heads of the statement or operand at hand.
   run: u32,
+  /// The links of the row at hand, and of those around the open brackets.
+  links: usize,
+  outer_links: Vec<usize>,
   limit: u32,
   before: Before,
 }
@@ -56,7 +74,9 @@ impl Walk<'_> {
           _ => self.before = Before::Operator,
         },
         b'(' | b'[' | b'{' => {
+          self.links += usize::from(self.before == Before::Operand);
           self.open.push(byte);
+          self.outer_links.push(std::mem::take(&mut self.links));
           self.before = Before::Operator;
           if byte == b'{' {
             self.run = 0;
@@ -64,16 +84,22 @@ impl Walk<'_> {
         }
         b')' | b']' => {
           self.open.pop();
+          self.links = self.outer_links.pop().unwrap_or(0);
           self.before = Before::Operand;
         }
         b'}' => {
           let in_template = templates.last() == Some(&self.open.len());
           self.open.pop();
           self.run = 0;
+          let outer = self.outer_links.pop().unwrap_or(0);
           if in_template {
+            self.links = outer;
             templates.pop();
             self.template(&mut templates);
           } else {
+            // An object or a body may end here, and so may a statement: an
+            // `else` that follows goes on with the row.
+            self.links = if self.goes_on() { outer + 1 } else { 0 };
             self.before = Before::Operator;
           }
         }
@@ -81,27 +107,61 @@ impl Walk<'_> {
           // The semicolons of `for (;;)` end no statement.
           if byte == b',' || self.open.last() != Some(&b'(') {
             self.run = 0;
+            self.links = 0;
           }
           self.before = Before::Operator;
         }
         b'?' if matches!(self.bytes.get(self.at), Some(b'.' | b'?')) => {
           self.at += 1;
+          self.links += 1;
           self.before = Before::Operator;
         }
         b'!' | b'~' | b'-' | b'+' | b'?' => {
           if byte == b'?' || self.before == Before::Operator {
             self.run += 1;
+          } else {
+            self.links += 1;
           }
           self.before = Before::Operator;
         }
         b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$' | b'0'..=b'9' | b'\\' | 0x80.. => self.word(start),
-        _ => self.before = Before::Operator,
+        b'<' => {
+          // `</` closes what an earlier `<` opened; in a row of elements nothing nests.
+          if self.bytes.get(self.at) == Some(&b'/') {
+            self.at += 1;
+            self.links = self.links.saturating_sub(2);
+          } else {
+            self.links += 2;
+          }
+          self.before = Before::Operator;
+        }
+        b'>' => {
+          if self.bytes.get(start.wrapping_sub(1)) == Some(&b'/') {
+            self.links = self.links.saturating_sub(2);
+          }
+          self.before = Before::Operator;
+        }
+        _ => {
+          self.links += 1;
+          self.before = Before::Operator;
+        }
       }
-      if self.open.len() + self.run as usize > self.limit as usize {
+      if self.open.len() + self.run as usize > self.limit as usize
+        || self.links > self.limit as usize * LINKS_PER_LEVEL
+      {
         return Some(start);
       }
     }
     None
+  }
+
+  /// Whether what follows a closing brace continues its statement.
+  fn goes_on(&self) -> bool {
+    let rest = &self.bytes[self.at..];
+    let space = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    let rest = &rest[space..];
+    rest.starts_with(b"else")
+      || matches!(rest.first(), Some(b'.' | b'[' | b'(' | b'?' | b'+' | b'*'))
   }
 
   fn operand(&mut self) {
@@ -122,6 +182,7 @@ impl Walk<'_> {
 
   /// Walks a template's text to its end, or to a substitution, which is code again.
   fn template(&mut self, templates: &mut Vec<usize>) {
+    self.links += usize::from(self.before == Before::Operand);
     while let Some(&byte) = self.bytes.get(self.at) {
       self.at += 1;
       match byte {
@@ -133,6 +194,7 @@ impl Walk<'_> {
         b'$' if self.bytes.get(self.at) == Some(&b'{') => {
           self.at += 1;
           self.open.push(b'{');
+          self.outer_links.push(std::mem::take(&mut self.links));
           self.before = Before::Operator;
           templates.push(self.open.len());
           return;
@@ -179,13 +241,18 @@ impl Walk<'_> {
     }
     let word = &self.bytes[start..self.at];
     let heads: [&[u8]; 6] = [b"for", b"if", b"while", b"with", b"else", b"do"];
-    let infix: [&[u8]; 5] = [b"in", b"of", b"instanceof", b"as", b"satisfies"];
+    let infix: [&[u8]; 6] = [b"in", b"of", b"instanceof", b"as", b"satisfies", b"extends"];
     // A word after an operand begins a new statement, by a line's end, unless
     // it is a head that the one before may hold: `if (a) if (b) …`.
     if self.before == Before::Operand && !heads.contains(&word) && !infix.contains(&word) {
       self.run = 0;
+      self.links = 0;
     }
     match word {
+      b"extends" => {
+        self.links += 1;
+        self.before = Before::Operator;
+      }
       b"typeof" | b"void" | b"delete" | b"await" | b"new" | b"yield" | b"for" | b"if"
       | b"while" | b"with" | b"else" | b"do" => {
         self.run += 1;
@@ -248,6 +315,45 @@ mod tests {
     assert!(deeper_than(&text, 1000).is_some());
     let text = format!("(a) / 2; {} / 2", "(".repeat(1001));
     assert!(deeper_than(&text, 1000).is_some());
+  }
+
+  #[test]
+  fn a_long_row_nests_too() {
+    let rows: [(&str, &str); 12] = [
+      ("1", "+a"),
+      ("a", ".b"),
+      ("a", ".b()"),
+      ("a", "`t`"),
+      ("a", "?.b"),
+      ("a", "=>a"),
+      ("a", "=a"),
+      ("", "<a>"),
+      ("a", "??b"),
+      ("a", "**b"),
+      ("if(a){}", "else if(a){}"),
+      ("type T=A", " extends B?C:A"),
+    ];
+    for (start, link) in rows {
+      let text = |links: usize| format!("{start}{}", link.repeat(links));
+      assert_eq!(deeper_than(&text(900), 1000), None, "{link}");
+      assert!(deeper_than(&text(30_000), 1000).is_some(), "{link}");
+    }
+  }
+
+  #[test]
+  fn what_stands_in_a_row_without_nesting_is_no_row() {
+    for unit in [
+      "a.b.c()\n",
+      "x = a + b;\n",
+      "f(a, b)\n",
+      "<li>a</li>",
+      "<br/>",
+      "a.b, ",
+      "({a:1}),",
+      "function f() { return a.b }\n",
+    ] {
+      assert_eq!(deeper_than(&unit.repeat(30_000), 1000), None, "{unit}");
+    }
   }
 
   #[test]

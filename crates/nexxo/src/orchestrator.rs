@@ -20,7 +20,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use crate::{
   bundler::{self, Prepared},
   check::{Checker, in_order},
-  diagnostic::{cancelled, deadline_exceeded, internal, superseded},
+  diagnostic::{cancelled, deadline_exceeded, internal, missing_cwd, superseded},
   emit,
   execute::{self, Executed},
   graph::Graph,
@@ -160,6 +160,9 @@ async fn drive(
   if job.cancel.is_cancelled() {
     return Err(cancelled());
   }
+  if deadline_ms == 0 {
+    return Err(deadline_exceeded(deadline_ms));
+  }
   let outcome = tokio::select! {
     biased;
     () = job.cancel.cancelled() => Err(cancelled()),
@@ -200,6 +203,8 @@ struct Made {
   bundler: Bundler,
   view: Arc<GuardedView>,
   prepared_warnings: Vec<Diagnostic>,
+  /// What the last full scan warned of, which a partial one does not tell again.
+  scan_warnings: Vec<Diagnostic>,
   cwd: std::path::PathBuf,
   graph: Option<Graph>,
   result: Option<BuildResult>,
@@ -253,11 +258,13 @@ impl State {
     let checker =
       Checker { options: &options, cwd: &made.cwd, view: &view, snapshot: snapshot.clone() };
     progress.rebuild = incremental.then(|| (changes.cloned(), cwd.clone()));
-    let Executed { graph, output, mut diagnostics, .. } = execute::execute(
+    let kept_warnings = std::mem::take(&mut made.scan_warnings);
+    let Executed { graph, output, mut diagnostics, scan_warnings } = execute::execute(
       &mut made.bundler,
       incremental,
       scope,
       previous.as_ref(),
+      kept_warnings,
       &checker,
       &mut progress,
     )
@@ -268,7 +275,7 @@ impl State {
     };
 
     // 6. emit
-    let emitted = emit::emit(output, &graph, &options, &cwd);
+    let emitted = emit::emit(output, &graph, &options, &made.cwd, snapshot);
     for event in emitted.events {
       progress.event(event);
     }
@@ -287,6 +294,7 @@ impl State {
     };
     if incremental {
       made.graph = Some(graph);
+      made.scan_warnings = scan_warnings;
       made.result = Some(result.clone());
     }
     result
@@ -300,12 +308,22 @@ impl State {
     if self.made.is_none() {
       let Prepared { options, cwd, mut warnings } =
         bundler::prepare(&self.options, self.incremental)?;
+      if cwd.parent().is_some() && !snapshot.is_folder(&cwd) {
+        return Err(vec![missing_cwd(&cwd.to_string_lossy())]);
+      }
       let limits = limits_of(&self.options);
       let view = Arc::new(GuardedView::new(
         snapshot.clone(),
         FileLimits {
           max_file_size: limits.max_file_size.unwrap_or(Limits::MAX_FILE_SIZE),
           max_nesting: limits.max_nesting.unwrap_or(Limits::MAX_NESTING),
+          named_types: self
+            .options
+            .module_types
+            .iter()
+            .flatten()
+            .map(|(extension, _)| extension.trim_start_matches('.').to_owned())
+            .collect(),
         },
       ));
       view.begin(snapshot.clone(), stop.clone());
@@ -315,7 +333,15 @@ impl State {
         .map_err(|errors| checker.translate(errors.into_vec(), None))?;
       warnings.extend(execute::warnings_of(&bundler, &checker));
       let prepared_warnings = warnings;
-      self.made = Some(Made { bundler, view, prepared_warnings, cwd, graph: None, result: None });
+      self.made = Some(Made {
+        bundler,
+        view,
+        prepared_warnings,
+        scan_warnings: Vec::new(),
+        cwd,
+        graph: None,
+        result: None,
+      });
     }
     self.made.as_mut().ok_or_else(Vec::new)
   }
@@ -370,7 +396,7 @@ impl<'a> Progress<'a> {
         self.send(event);
       }
     }
-    let all = graph.modules.iter().filter(|module| !module.is_external).count();
+    let all = graph.own_count();
     let read = if matches!(scope, Scope::Partial { .. }) { changed.len() } else { all };
     self.done(Stage::Plan, &[("reused", all - read)]);
   }

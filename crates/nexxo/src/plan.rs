@@ -6,6 +6,7 @@
 //! read again, because a rebuild that differs from a build is worth nothing.
 
 use crate::{
+  diagnostic::shown_id,
   graph::{Graph, Module, ReachedBy},
   protocol::{
     ExplainEvent, ImportKind, ModuleEvent, ModuleReason, RebuildEvent, RebuildScope, ResolveEvent,
@@ -92,14 +93,8 @@ pub(crate) fn rebuild_event(scope: &Scope, changes: Option<&Changes>, cwd: &str)
   ExplainEvent::Rebuild(RebuildEvent {
     scope: kind,
     reason: reason.to_owned(),
-    changed: changed.iter().map(|path| relative(path, cwd)).collect(),
+    changed: changed.iter().map(|path| shown_id(path, std::path::Path::new(cwd))).collect(),
   })
-}
-
-/// A path of the view as module ids have it: relative to `cwd`.
-pub(crate) fn relative(path: &str, cwd: &str) -> String {
-  let base = if cwd == "/" { "/".to_owned() } else { format!("{cwd}/") };
-  path.strip_prefix(&base).unwrap_or(path).to_owned()
 }
 
 /// Why each module is there, and where each specifier led.

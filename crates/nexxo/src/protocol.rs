@@ -137,7 +137,7 @@ pub enum JsxMode {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "expected a module, or [module, export]")]
 pub enum Inject {
-  Namespace(String),
+  Default(String),
   Named([String; 2]),
 }
 

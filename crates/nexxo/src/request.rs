@@ -92,6 +92,9 @@ fn shown(path: &[Segment]) -> String {
   let mut text = String::new();
   for segment in path {
     match segment {
+      Segment::Key(key) if key.contains(|c: char| !(c.is_alphanumeric() || c == '_')) => {
+        text.push_str(&format!("[\"{key}\"]"));
+      }
       Segment::Key(key) => {
         if !text.is_empty() {
           text.push('.');
@@ -136,6 +139,10 @@ fn mistake_of(path: &[Segment], problem: &str) -> (Diagnostic, Vec<Segment>, Opt
 
 /// Rust's names of types in serde's messages, as JavaScript has them.
 fn in_javascript(problem: &str) -> String {
+  let problem = match problem.split_once("expected struct ") {
+    Some((before, _)) => format!("{before}expected an object"),
+    None => problem.to_owned(),
+  };
   problem
     .replace("a sequence", "a list")
     .replace("sequence", "a list")
@@ -146,7 +153,6 @@ fn in_javascript(problem: &str) -> String {
     .replace("expected f64", "expected a number")
     .replace("unknown variant", "there is no value")
     .replace("floating point", "number")
-    .replace("expected struct BuildOptions", "expected an object")
     .replace("boolean", "the boolean")
     .replace("a the boolean", "a boolean")
 }
@@ -164,7 +170,7 @@ fn take_out(value: &mut Value, path: &[Segment]) -> bool {
     at = next;
   }
   match (at, last) {
-    (Value::Object(fields), Segment::Key(key)) => fields.remove(key).is_some(),
+    (Value::Object(fields), Segment::Key(key)) => fields.shift_remove(key).is_some(),
     (Value::Array(items), Segment::Index(index)) if *index < items.len() => {
       items.remove(*index);
       true

@@ -7,6 +7,7 @@
 
 use std::{
   borrow::Cow,
+  collections::BTreeSet,
   fmt, io,
   path::{Path, PathBuf},
   sync::{Arc, Mutex, PoisonError, RwLock},
@@ -17,7 +18,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-  diagnostic::{cancelled, file_too_large, invalid_path, nesting_too_deep, not_utf8},
+  diagnostic::{
+    cancelled, file_too_large, invalid_path, nesting_too_deep, not_utf8, unknown_module_type,
+    unsupported_css,
+  },
   nesting,
   protocol::Diagnostic,
 };
@@ -262,7 +266,7 @@ impl Snapshot {
 
   /// A file's text, where there is one and it is text.
   pub fn text(&self, path: &Path) -> Option<String> {
-    self.0.read_to_string(path).ok()
+    self.0.read_to_string(path).ok().map(without_mark)
   }
 
   /// A file's bytes.
@@ -295,11 +299,19 @@ impl Snapshot {
 }
 
 /// Bounds on one source file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileLimits {
-  pub max_file_size: u64,
-  pub max_nesting: u32,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileLimits {
+  pub(crate) max_file_size: u64,
+  pub(crate) max_nesting: u32,
+  /// The extensions that `moduleTypes` names, without their dots.
+  pub(crate) named_types: BTreeSet<String>,
 }
+
+/// The extensions whose contents are known, and those that packages have for scripts.
+const KNOWN_TYPES: [&str; 15] = [
+  "js", "mjs", "cjs", "jsx", "ts", "mts", "cts", "tsx", "json", "txt", "es", "es6", "esm", "jsm",
+  "jsonc",
+];
 
 /// What stands between rolldown and the snapshot: refuses files over the
 /// limits, ends a build that is stopped, and lets a context move on to a newer
@@ -433,6 +445,22 @@ impl GuardedView {
   }
 }
 
+impl FileLimits {
+  /// Whether `moduleTypes` says what the file holds: `.d.ts` and `.ts` both name `a.d.ts`.
+  fn names(&self, path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.match_indices('.').any(|(at, _)| self.named_types.contains(&name[at + 1..]))
+  }
+}
+
+/// A text without the byte order mark that some editors begin it with.
+fn without_mark(mut text: String) -> String {
+  if text.starts_with('\u{feff}') {
+    text.drain(..'\u{feff}'.len_utf8());
+  }
+  text
+}
+
 /// A path as diagnostics show it.
 pub(crate) fn shown(path: &Path) -> String {
   path.to_string_lossy().trim_start_matches('/').to_owned()
@@ -456,9 +484,21 @@ impl SourceView for GuardedView {
   }
 
   fn read_to_string(&self, path: &Path) -> io::Result<String> {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if let Some(extension) = extension
+      && !KNOWN_TYPES.contains(&extension)
+      && !self.limits.names(path)
+      && self.view().metadata(path).is_ok()
+    {
+      return Err(self.refuse(if extension == "css" {
+        unsupported_css(&shown(path))
+      } else {
+        unknown_module_type(&shown(path), extension)
+      }));
+    }
     let text = String::from_utf8(self.read(path)?)
       .map_err(|error| self.refuse(not_utf8(&shown(path), error.utf8_error().valid_up_to())))?;
-    let extension = path.extension().and_then(|extension| extension.to_str());
+    let text = without_mark(text);
     let is_script = extension.is_none_or(|extension| {
       matches!(extension, "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "json")
     });

@@ -47,7 +47,8 @@ fn try_transform(
   let wants_map = request.sourcemap == Some(true);
   let inject = given.inject.clone().map(|inject| {
     let pair = |(name, from)| match from {
-      Inject::Namespace(module) => (name, Either::Left(module)),
+      Inject::Default(module) => (name, Either::Right(vec![module, "default".to_owned()])),
+      Inject::Named([module, export]) if export == "*" => (name, Either::Left(module)),
       Inject::Named(pair) => (name, Either::Right(pair.to_vec())),
     };
     inject.into_iter().map(pair).collect()
@@ -62,7 +63,8 @@ fn try_transform(
     given.define.clone().map(|define| define.into_iter().collect()),
     inject,
   );
-  let transformed = enhanced_transform(&path, code, options, false);
+  // Without its slash, so that what the code says of its file is what a build would.
+  let transformed = enhanced_transform(&path[1..], code, options, false);
   // Only where there is something to tell, its place has to be looked up in the file.
   let told = |messages: &[rolldown_error::BuildDiagnostic]| -> Vec<Diagnostic> {
     let mut sources = Sources::default();
@@ -81,11 +83,10 @@ fn try_transform(
   if request.minify == Some(true) {
     (code, map) = minify(&code, map, wants_map);
   }
-  let name = path.rsplit('/').next().unwrap_or(&path);
-  Ok(TransformResult { ok: true, code, map: map.map(|map| named(map, name)), diagnostics })
+  Ok(TransformResult { ok: true, code, map: map.map(|map| named(map, &path[1..])), diagnostics })
 }
 
-/// A source map that names its source by the file's own name, as it lies beside it.
+/// A source map that names its source as the request does.
 fn named(mut map: SourceMap, name: &str) -> String {
   map.set_sources(vec![name]);
   map.to_json_string()
@@ -93,7 +94,10 @@ fn named(mut map: SourceMap, name: &str) -> String {
 
 fn source_type(path: &str, module_type: Option<ModuleType>) -> Result<SourceType, Diagnostic> {
   Ok(match module_type {
-    None => SourceType::from_path(Path::new(path)).unwrap_or_default(),
+    None if Path::new(path).extension().is_none() => SourceType::tsx(),
+    None => SourceType::from_path(Path::new(path)).map_err(|_| {
+      invalid_option("fileName", "one file is transformed as `js`, `jsx`, `ts` or `tsx`")
+    })?,
     Some(ModuleType::Js) => SourceType::mjs(),
     Some(ModuleType::Jsx) => SourceType::jsx(),
     Some(ModuleType::Ts) => SourceType::ts(),

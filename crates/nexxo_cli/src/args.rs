@@ -16,7 +16,7 @@ Exit codes:
   1    the sources have errors, or the deadline passed; no output was touched
   2    a flag, the configuration or a folder is not usable; nothing was built
   3    output could not be written; what was there before is still there
-  130  interrupted by Ctrl-C
+  130  interrupted by Ctrl-C; `--watch` ends with 0
 
 Environment:
   NO_COLOR   no colours, as `--color never`
@@ -65,6 +65,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(
   name = "nexxo",
+  bin_name = "nexxo",
   version = nexxo::VERSION,
   after_help = "`nexxo help build` and `nexxo build --help` say more, with examples.",
   after_long_help = EXIT_CODES,
@@ -268,6 +269,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// One option that a flag sets.
+#[derive(Debug)]
 pub(crate) struct Setting {
   /// Where it is in the options object.
   pub(crate) path: &'static [&'static str],

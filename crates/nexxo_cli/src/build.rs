@@ -1,7 +1,7 @@
 //! `nexxo build`: one build, or one after the other with `--watch`.
 
 use std::{
-  path::{Path, PathBuf},
+  path::{Component, Path, PathBuf},
   process::ExitCode,
   sync::{Arc, Mutex, PoisonError},
 };
@@ -17,10 +17,10 @@ use nexxo::{
 use crate::{
   EXIT_DONE, EXIT_ERRORS, EXIT_INTERRUPTED, EXIT_IO, EXIT_USAGE,
   args::BuildArgs,
-  config::Project,
+  config::{Project, root_of},
   disk::DiskView,
   host::{Interrupt, NativeHost},
-  message::{deadline_flag, link_leaves_workspace, out_dir_holds_sources},
+  message::{link_leaves_workspace, out_dir_holds_sources},
   report::{self, BuildReport, FileReport, Progress},
   watch,
   write::{OutputFolder, Written, write_file},
@@ -71,8 +71,8 @@ pub(crate) async fn run(args: BuildArgs, shell_cwd: PathBuf) -> Outcome {
       let view = Arc::new(DiskView::new(project.workspace_root.clone()));
       let plugins = Plugins::default();
       let build = Build::start(&builder, &project, &output, &view);
-      let result =
-        nexxo::build(&project.options, &Snapshot::new(view.clone()), &plugins, &build.job).await;
+      let snapshot = Snapshot::new(Arc::<DiskView>::clone(&view));
+      let result = nexxo::build(&project.options, &snapshot, &plugins, &build.job).await;
       build.finish(result)
     }
     Err(mistakes) => builder.refuse(&mistakes),
@@ -93,7 +93,8 @@ impl Builder {
     if self.args.json {
       report::give_json(&BuildReport::failed(mistakes));
     } else {
-      report::diagnostics(mistakes, &str::to_owned);
+      let root = root_of(&self.args, &self.shell_cwd).unwrap_or_else(|_| self.shell_cwd.clone());
+      report::diagnostics(mistakes, &|file| self.shown(&root.join(file)));
       report::failed(mistakes, "; nothing was built");
     }
     Outcome::Usage
@@ -141,7 +142,7 @@ impl<'a> Build<'a> {
         kept.lock().unwrap_or_else(PoisonError::into_inner).push(event);
       }
     };
-    let host: Arc<dyn Host> = builder.host.clone();
+    let host: Arc<dyn Host> = Arc::<NativeHost>::clone(&builder.host);
     let job = Job { host, cancel: builder.interrupt.token(), events: Some(Arc::new(sink)) };
     let start_ms = builder.host.now_ms();
     Self { job, builder, project, output, view: Arc::clone(view), events, progress, start_ms }
@@ -155,15 +156,17 @@ impl<'a> Build<'a> {
     });
     if self.job.cancel.is_cancelled() && !result.ok {
       drop(self.progress);
-      if !self.builder.args.json {
+      if self.builder.args.json {
+        report::give_json(&BuildReport::new(&result, Vec::new(), None));
+      } else {
         report::idle("Interrupted; the output is as it was.");
       }
       return Outcome::Interrupted;
     }
-    for late in result.diagnostics.iter_mut().filter(|one| one.code == "DEADLINE_EXCEEDED") {
-      late.notes.push(deadline_flag());
-    }
     if !result.ok {
+      for diagnostic in &mut result.diagnostics {
+        self.project.origin.explain(diagnostic);
+      }
       self.explain_refused_links(&mut result.diagnostics);
     }
     let mut outcome = outcome_of(&result);
@@ -246,9 +249,7 @@ impl Builder {
     let relative: PathBuf = if up > 3 {
       path.iter().collect()
     } else {
-      std::iter::repeat_n(std::path::Component::ParentDir, up)
-        .chain(path[common..].iter().copied())
-        .collect()
+      std::iter::repeat_n(Component::ParentDir, up).chain(path[common..].iter().copied()).collect()
     };
     relative.to_string_lossy().into_owned()
   }
@@ -265,31 +266,42 @@ fn is_about(diagnostic: &Diagnostic, link: &Path, cwd: &Path) -> bool {
   let importer = diagnostic.file.as_deref().map(|file| cwd.join(file));
   let folder = importer.as_deref().and_then(Path::parent).unwrap_or(cwd);
   diagnostic.message.split('`').skip(1).step_by(2).any(|specifier| {
-    let mut path = PathBuf::new();
-    for component in folder.join(specifier).components() {
-      match component {
-        std::path::Component::ParentDir => {
-          path.pop();
-        }
-        component => path.push(component),
-      }
+    if specifier.starts_with(['.', '/']) || importer.is_none() {
+      return normal(&folder.join(specifier)).starts_with(link);
     }
+    // A package's link, or its scope's: not `node_modules` by itself.
     let package = Path::new("node_modules").join(specifier);
-    path.starts_with(link)
-      || (!specifier.is_empty()
-        && package.ancestors().any(|part| part.components().count() > 1 && link.ends_with(part)))
+    package.ancestors().any(|part| part.components().count() > 1 && link.ends_with(part))
   })
 }
 
-fn outcome_of(result: &BuildResult) -> Outcome {
-  let mut errors = result.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).peekable();
-  if result.ok {
-    Outcome::Done
-  } else if errors.peek().is_some() && errors.all(|error| USAGE_CODES.contains(&error.code)) {
-    Outcome::Usage
-  } else {
-    Outcome::Errors
+fn normal(path: &Path) -> PathBuf {
+  let mut normal = PathBuf::new();
+  for component in path.components() {
+    match component {
+      Component::ParentDir => {
+        normal.pop();
+      }
+      component => normal.push(component),
+    }
   }
+  normal
+}
+
+fn outcome_of(result: &BuildResult) -> Outcome {
+  match result.ok {
+    true => Outcome::Done,
+    false if only_usage(&result.diagnostics) => Outcome::Usage,
+    false => Outcome::Errors,
+  }
+}
+
+/// Whether all errors are about what was asked for, none about sources.
+pub(crate) fn only_usage(diagnostics: &[Diagnostic]) -> bool {
+  diagnostics
+    .iter()
+    .filter(|diagnostic| diagnostic.is_error())
+    .all(|error| USAGE_CODES.contains(&error.code))
 }
 
 fn report_files(

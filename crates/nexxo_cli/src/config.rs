@@ -18,8 +18,9 @@ use serde_json::Value;
 use crate::{
   args::{BuildArgs, DEFAULT_METAFILE, Setting},
   message::{
-    self, config_is_no_object, config_syntax, config_unreadable, from_flag, no_such_folder,
-    not_below_workspace_root, several_configurations, unknown_config_format, unusable_path,
+    self, config_is_no_object, config_syntax, config_unreadable, deadline_flag, default_entries,
+    from_flag, no_such_folder, not_below_workspace_root, several_configurations,
+    unknown_config_format, unusable_path,
   },
 };
 
@@ -43,6 +44,7 @@ pub(crate) struct Project {
   pub(crate) options: BuildOptions,
   pub(crate) out_dir: PathBuf,
   pub(crate) metafile: Option<PathBuf>,
+  pub(crate) origin: Origin,
 }
 
 impl Project {
@@ -67,11 +69,10 @@ impl Project {
     for setting in &settings {
       put(&mut value, setting.path, &setting.value, setting.adds);
     }
-    let mut options = read_options(&value).map_err(|mistakes| {
+    let origin = Origin { config, settings };
+    let mut options = read_options(&value).map_err(|mut mistakes| {
+      mistakes.iter_mut().for_each(|mistake| origin.explain(mistake));
       mistakes
-        .into_iter()
-        .map(|mistake| placed(mistake, config.as_ref(), &settings))
-        .collect::<Vec<_>>()
     })?;
 
     let sub_folder =
@@ -91,7 +92,7 @@ impl Project {
       None if options.metafile == Some(true) => Some(cwd.join(DEFAULT_METAFILE)),
       None => None,
     };
-    Ok(Self { workspace_root, cwd, options, out_dir, metafile })
+    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin })
   }
 }
 
@@ -184,38 +185,53 @@ fn put(options: &mut Value, path: &[&str], value: &Value, adds: bool) {
   }
 }
 
-/// Says where a mistaken option was written.
-fn placed(
-  mut mistake: Diagnostic,
-  config: Option<&ConfigFile>,
-  settings: &[Setting],
-) -> Diagnostic {
-  let Some(option) = option_of(&mistake) else { return mistake };
-  if let Some(setting) = settings.iter().find(|setting| setting.path.join(".") == option) {
-    mistake.notes.push(from_flag(setting.flag));
-    return mistake;
+/// Where the options were written.
+#[derive(Debug)]
+pub(crate) struct Origin {
+  config: Option<ConfigFile>,
+  settings: Vec<Setting>,
+}
+
+impl Origin {
+  /// Says where a mistaken option was written, and what the command has to do with it.
+  pub(crate) fn explain(&self, mistake: &mut Diagnostic) {
+    match mistake.code {
+      "INVALID_OPTION" | "UNKNOWN_OPTION" if mistake.file.is_none() => self.mark(mistake),
+      "MISSING_INPUT" => mistake.notes.push(default_entries(&ENTRY_STEMS, &ENTRY_EXTENSIONS)),
+      "DEADLINE_EXCEEDED" => mistake.notes.push(deadline_flag()),
+      _ => {}
+    }
   }
-  match config {
-    Some(config) => config.mark(mistake, &option),
-    None => mistake,
+
+  fn mark(&self, mistake: &mut Diagnostic) {
+    let words: Vec<&str> = mistake.message.split(['`', '"', '\'']).skip(1).step_by(2).collect();
+    let option = match (mistake.code, &words[..]) {
+      ("UNKNOWN_OPTION", [name, parent, ..]) => format!("{parent}.{name}"),
+      (_, [option, ..]) => (*option).to_owned(),
+      (_, []) => return,
+    };
+    if let Some(setting) = self.settings.iter().find(|setting| setting.holds(&option)) {
+      mistake.notes.push(from_flag(setting.flag));
+    } else if let Some(config) = &self.config {
+      config.mark(mistake, &option);
+    }
   }
 }
 
-/// The option that a message of `nexxo::request` is about, as it writes it: `output.format`.
-fn option_of(mistake: &Diagnostic) -> Option<String> {
-  let mut quoted = mistake.message.split('`').skip(1).step_by(2);
-  let name = quoted.next()?;
-  match mistake.code {
-    "INVALID_OPTION" => Some(name.to_owned()),
-    "UNKNOWN_OPTION" => Some(match quoted.next() {
-      Some(parent) => format!("{parent}.{name}"),
-      None => name.to_owned(),
-    }),
-    _ => None,
+impl Setting {
+  /// Whether it sets an option, or is the only thing that could have that value.
+  fn holds(&self, option_or_value: &str) -> bool {
+    let is_it = |value: &Value| value.as_str() == Some(option_or_value);
+    self.path.join(".") == option_or_value
+      || match &self.value {
+        Value::Array(items) => items.iter().any(is_it),
+        value => is_it(value),
+      }
   }
 }
 
 /// A configuration file that was read, with the place of every option in it.
+#[derive(Debug)]
 struct ConfigFile {
   /// As messages name it.
   shown: String,
@@ -225,7 +241,7 @@ struct ConfigFile {
   places: FxHashMap<String, Place>,
 }
 
-#[derive(Clone)]
+#[derive(Debug)]
 struct Place {
   key: Option<Range<usize>>,
   value: Range<usize>,
@@ -269,14 +285,20 @@ impl ConfigFile {
   }
 
   /// Points at the option a message is about: at its name where there should
-  /// be none, otherwise at its value.
-  fn mark(&self, mistake: Diagnostic, option: &str) -> Diagnostic {
-    let Some(place) = self.places.get(option) else { return mistake.in_file(&self.shown) };
+  /// be none, otherwise at its value. Some messages name the value only.
+  fn mark(&self, mistake: &mut Diagnostic, option: &str) {
+    let is_it = |place: &&Place| self.text[place.value.clone()].trim_matches(['"', '\'']) == option;
+    let by_value = || {
+      let mut found = self.places.values().filter(is_it);
+      // Two places that could be meant are none.
+      found.next().filter(|_| found.next().is_none())
+    };
+    let Some(place) = self.places.get(option).or_else(by_value) else { return };
     let range = match &place.key {
       Some(key) if mistake.code == "UNKNOWN_OPTION" => key,
       _ => &place.value,
     };
-    mistake.at(&self.shown, &self.text, range.start, range.end)
+    *mistake = mistake.clone().at(&self.shown, &self.text, range.start, range.end);
   }
 }
 

@@ -153,7 +153,6 @@ impl DiskView {
               Some(_) => continue,
             };
           }
-          #[expect(clippy::iter_over_hash_type, reason = "the sets they go to are sorted")]
           for name in old.keys().filter(|name| !new.contains_key(*name)) {
             removed.insert(path.join(name));
           }
@@ -369,7 +368,7 @@ impl SourceView for DiskView {
   }
 
   fn symlink_metadata(&self, path: &Path) -> io::Result<FileMetadata> {
-    let kind = self.entry(&*normal(path)?)?.kind;
+    let kind = self.entry(&normal(path)?)?.kind;
     Ok(FileMetadata::new(kind == Kind::File, kind == Kind::Folder, kind == Kind::Link))
   }
 

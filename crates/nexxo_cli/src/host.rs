@@ -87,7 +87,7 @@ impl Interrupt {
       wait_for_signal().await;
       token.cancel();
       wait_for_signal().await;
-      #[expect(clippy::exit, reason = "the user asked twice")]
+      // The user asked twice.
       std::process::exit(130);
     });
     interrupt

@@ -244,6 +244,13 @@ pub(crate) fn cannot_start(problem: &impl Display) -> Diagnostic {
   )
 }
 
+/// What is built where nobody says what.
+pub(crate) fn default_entries(stems: &[&str], extensions: &[&str]) -> String {
+  let stems: Vec<String> = stems.iter().map(|stem| format!("`{stem}`")).collect();
+  let extensions: Vec<String> = extensions.iter().map(|one| format!("`.{one}`")).collect();
+  format!("Without `input`, {} are looked for, with {}.", stems.join(", "), extensions.join(", "))
+}
+
 /// How to raise the limit that the engine's message names.
 pub(crate) fn deadline_flag() -> String {
   "`--deadline MS` sets it for one build.".to_owned()

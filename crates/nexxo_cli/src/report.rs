@@ -278,8 +278,12 @@ fn explain_line(out: &mut String, event: &ExplainEvent) -> fmt::Result {
         out,
         "{}{DIM}: {reason}, {}{DIM:#} {}",
         chunk.file_name,
-        if chunk.modules == 1 { "1 module,".to_owned() } else { format!("{} modules,", chunk.modules) },
-        bytes(chunk.bytes).trim_end()
+        if chunk.modules == 1 {
+          "1 module,".to_owned()
+        } else {
+          format!("{} modules,", chunk.modules)
+        },
+        bytes(chunk.bytes)
       )
     }
     ExplainEvent::Rebuild(rebuild) => {
@@ -434,10 +438,10 @@ pub(crate) fn idle(text: &str) {
 fn bytes(count: usize) -> String {
   #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
   let kilobytes = count as f64 / 1000.0;
-  if kilobytes < 1000.0 {
-    format!("{kilobytes:.2} kB")
-  } else {
-    format!("{:.2} MB", kilobytes / 1000.0)
+  match count {
+    0..1_000 => format!("{count} B"),
+    1_000..1_000_000 => format!("{kilobytes:.2} kB"),
+    _ => format!("{:.2} MB", kilobytes / 1000.0),
   }
 }
 
@@ -512,7 +516,7 @@ mod tests {
 
   #[test]
   fn sizes_and_times_are_short() {
-    assert_eq!([bytes(0), bytes(1_234), bytes(5_678_901)], ["0 B ", "1.23 kB", "5.68 MB"]);
+    assert_eq!([bytes(0), bytes(1_234), bytes(5_678_901)], ["0 B", "1.23 kB", "5.68 MB"]);
     assert_eq!([duration(0.4), duration(81.6), duration(1_234.0)], ["0 ms", "82 ms", "1.23 s"]);
     let text = "const a = 1;\n".repeat(1_000);
     assert!(brotli_size(text.as_bytes()) < gzip_size(text.as_bytes()));

@@ -6,7 +6,7 @@
 use std::{
   collections::BTreeMap,
   fs,
-  io::{self, Read},
+  io::{self, IsTerminal, Read},
   path::{Component, Path, PathBuf},
 };
 
@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::{
   args::TransformArgs,
-  build::Outcome,
+  build::{Outcome, only_usage},
   host::NativeHost,
   message::{
     io_problem, needs_out_dir, no_modules, not_written, source_not_utf8, source_unreadable,
@@ -184,6 +184,9 @@ fn transform_one(
 ) -> Result<Transformed, Vec<Diagnostic>> {
   let unreadable = |error: io::Error| vec![source_unreadable(&source.path, &io_problem(&error))];
   let bytes = if is_stdin(&source.path) {
+    if io::stdin().is_terminal() {
+      report::idle("Reading from the terminal; Ctrl-D ends.");
+    }
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).map_err(unreadable)?;
     bytes
@@ -219,10 +222,19 @@ fn shown(path: &Path) -> String {
 
 /// Writes, and tells how it went.
 fn finish(args: &TransformArgs, modules: &[Transformed], host: &NativeHost) -> Outcome {
-  let mut diagnostics: Vec<Diagnostic> =
-    modules.iter().flat_map(|module| module.result.diagnostics.iter().cloned()).collect();
+  let mut diagnostics: Vec<Diagnostic> = Vec::new();
+  for diagnostic in modules.iter().flat_map(|module| &module.result.diagnostics) {
+    // A mistake in what was asked for comes with every module.
+    if diagnostic.file.is_some() || !diagnostics.contains(diagnostic) {
+      diagnostics.push(diagnostic.clone());
+    }
+  }
   let ok = modules.iter().all(|module| module.result.ok);
-  let mut outcome = if ok { Outcome::Done } else { Outcome::Errors };
+  let mut outcome = match ok {
+    true => Outcome::Done,
+    false if only_usage(&diagnostics) => Outcome::Usage,
+    false => Outcome::Errors,
+  };
   if ok && let Err(problem) = write(args, modules) {
     diagnostics.push(problem);
     outcome = Outcome::Io;

@@ -73,7 +73,8 @@ async fn build_on_change(
   let ignored = |path: &Path| is_own(path, project, output);
   loop {
     let build = Build::start(builder, project, output, &view);
-    let result = context.rebuild(&Snapshot::new(view.clone()), changes.as_ref(), &build.job).await;
+    let snapshot = Snapshot::new(Arc::<DiskView>::clone(&view));
+    let result = context.rebuild(&snapshot, changes.as_ref(), &build.job).await;
     if build.finish(result) == Outcome::Interrupted {
       return std::future::pending().await;
     }
@@ -85,6 +86,7 @@ async fn build_on_change(
     bell.hang(&folders);
     // What changed before the bell hung has not rung it: look before waiting.
     loop {
+      bell.settle().await;
       if !configuration.is_current() {
         return;
       }
@@ -119,6 +121,7 @@ async fn reopen(
     bell.hang(&configuration.folders);
     while configuration.is_current() {
       bell.wait().await;
+      bell.settle().await;
     }
     // Before it is opened, so that a change in between is seen as one.
     let mistakes = match Configuration::read(builder) {
@@ -219,12 +222,16 @@ impl Bell {
     }
   }
 
-  /// Ends when something has happened and it is quiet again.
+  /// Ends when something has happened.
   async fn wait(&self) {
     if self.watcher.is_none() {
       return tokio::time::sleep(POLL).await;
     }
     self.heard.ring.notified().await;
+  }
+
+  /// Ends when it is quiet, so that nobody reads what is half written.
+  async fn settle(&self) {
     let quiet =
       async { while tokio::time::timeout(QUIET, self.heard.ring.notified()).await.is_ok() {} };
     // Whoever never is quiet is looked at all the same.

@@ -91,11 +91,13 @@ impl OutputFolder {
     }
     create_folder(&self.path)?;
     let record = RecordFile::lock(&self.record);
-    // The lock is ours, so whoever left these is gone.
-    remove_leftovers(&self.path);
+    if record.file.is_some() {
+      // The lock is ours, so whoever left these is gone.
+      remove_leftovers(&self.path);
+    }
 
     let new: Vec<&OutputFile> = files
-      .iter()
+      .par_iter()
       .filter(|file| !holds(&self.path.join(&file.file_name), &file.contents))
       .collect();
     for file in &new {
