@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { example, goToLine, openPage, preview, rewrite, row, screenshot, until } from './harness.mjs';
+import { countBuilds, example, goToLine, openPage, preview, rewrite, row, screenshot, until } from './harness.mjs';
 
 const bytes = (text) => {
   const [, number, unit] = /^([\d.]+) (B|kB|MB)$/.exec(text) ?? assert.fail(`\`${text}\` is no size.`);
@@ -162,16 +162,7 @@ test('the timeline has the six stages in their order', async () => {
 
 test('the keys that save a page build instead', async () => {
   const { page } = await openPage();
-  const builds = () => page.evaluate(() => window.builds);
-  await page.evaluate(() => {
-    window.builds = 0;
-    const status = document.querySelector('#status');
-    let before = status.dataset.phase;
-    new MutationObserver(() => {
-      if (status.dataset.phase === 'building' && before !== 'building') window.builds += 1;
-      before = status.dataset.phase;
-    }).observe(status, { attributes: true, attributeFilter: ['data-phase'] });
-  });
+  const builds = await countBuilds(page);
   await page.keyboard.press('ControlOrMeta+S');
   await until(page, 'it builds', async () => (await builds()) === 1);
   await page.locator('#status[data-phase=done]').waitFor();

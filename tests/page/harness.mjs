@@ -102,6 +102,20 @@ export async function rewrite(page, path, contents) {
   await page.keyboard.insertText(contents);
 }
 
+/** Counts the builds that begin from now on; gives a function that tells how many. */
+export async function countBuilds(page) {
+  await page.evaluate(() => {
+    const status = document.querySelector('#status');
+    let before = status.dataset.phase;
+    window.builds = 0;
+    new MutationObserver(() => {
+      if (status.dataset.phase === 'building' && before !== 'building') window.builds += 1;
+      before = status.dataset.phase;
+    }).observe(status, { attributes: true, attributeFilter: ['data-phase'] });
+  });
+  return () => page.evaluate(() => window.builds);
+}
+
 /** Keeps a picture of the page where `NEXXO_SCREENSHOTS` names a folder. */
 export async function screenshot(page, name) {
   const folder = process.env.NEXXO_SCREENSHOTS;

@@ -11,6 +11,8 @@ test('the frame has an opaque origin: no parent, no storage, no cookies, no netw
     localStorage.setItem('secret', 'of the page');
     document.cookie = 'secret=of-the-page';
   });
+  // The server's policy has the same sandbox, but a host may send no policy.
+  assert.equal(await page.locator('iframe.preview-frame').getAttribute('sandbox'), 'allow-scripts');
   const frame = await previewFrame(page);
   const found = await frame.evaluate(async (url) => {
     const attempt = async (run) => {

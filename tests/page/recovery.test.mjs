@@ -3,12 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { example, goToLine, newContext, openPage, preview, rewrite, row, screenshot, site, until } from './harness.mjs';
+import { countBuilds, example, goToLine, newContext, openPage, preview, rewrite, row, screenshot, site, until } from './harness.mjs';
 
 const evening = (text) => text.replace('Good morning', 'Good evening');
 
 test('an engine that breaks while nothing is built is replaced, and shows that it is well', async () => {
   const { page } = await openPage();
+  const builds = await countBuilds(page);
   const [before] = page.workers();
   await before.evaluate(() => {
     setTimeout(() => {
@@ -16,6 +17,7 @@ test('an engine that breaks while nothing is built is replaced, and shows that i
     });
   });
   const status = page.locator('#status');
+  await until(page, 'it builds again', async () => (await builds()) === 1);
   await status.getByText(/^Engine restarted\. Built in/).waitFor();
   await page.getByText('No problems.').waitFor();
   await until(page, 'another worker has taken its place', () => page.workers().length === 1 && page.workers()[0] !== before);

@@ -23,6 +23,8 @@ pub struct Fixture {
   pub steps: Vec<Step>,
   /// The module that is run beside the outputs, where it is not the first of them itself.
   pub run: Option<String>,
+  /// Lines that what is recorded has to have, whatever else changes.
+  pub says: Vec<String>,
   /// Everything before the expectations, as it is in the file.
   pub given: String,
   pub expected: Vec<Section>,
@@ -71,6 +73,7 @@ impl Fixture {
     let mut request = Request::Build(Value::Null);
     let mut steps = vec![Step::default()];
     let mut run = None;
+    let mut says = Vec::new();
     for section in sections("--- ", given) {
       if section.header == "@step" {
         steps.push(Step::default());
@@ -81,6 +84,7 @@ impl Fixture {
         Directive::Options(options) => request = Request::Build(options),
         Directive::Transform(options) => request = Request::Transform(options),
         Directive::Run(code) => run = Some(code),
+        Directive::Says(lines) => says.extend(lines),
         Directive::Edits(more) => edits.extend(more),
       }
     }
@@ -96,6 +100,7 @@ enum Directive {
   Options(Value),
   Transform(Value),
   Run(String),
+  Says(Vec<String>),
   Edits(Vec<Edit>),
 }
 
@@ -110,6 +115,7 @@ fn read_directive(section: &Section, path: &Path) -> Result<Directive, String> {
     "@options" => Directive::Options(json()?),
     "@transform" => Directive::Transform(json()?),
     "@run" => Directive::Run(body.clone()),
+    "@says" => Directive::Says(body.lines().map(str::to_owned).collect()),
     "@remove" => Directive::Edits(vec![Edit::Remove(rest.to_owned())]),
     "@base64" => {
       let text: String = body.split_whitespace().collect();

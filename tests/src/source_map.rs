@@ -24,7 +24,7 @@ pub fn describe(map: &[u8], generated: &str) -> Result<String, String> {
     }
   }
   let generated = lines_of(generated);
-  let originals: Vec<Option<Vec<&str>>> =
+  let originals: Vec<Option<Vec<Vec<u16>>>> =
     (0..sources.len()).map(|index| Some(lines_of(contents.get(index)?.as_deref()?))).collect();
   let is_long = sources.len() > MOST_SOURCES;
   if is_long {
@@ -79,12 +79,12 @@ pub fn describe(map: &[u8], generated: &str) -> Result<String, String> {
   Ok(out)
 }
 
-/// Lines as JavaScript and its source maps count them.
-fn lines_of(text: &str) -> Vec<&str> {
+/// Lines as JavaScript and its source maps count them, in UTF-16 units.
+fn lines_of(text: &str) -> Vec<Vec<u16>> {
   let mut lines = Vec::new();
   let mut rest = text;
   while let Some(end) = rest.find(['\n', '\r', '\u{2028}', '\u{2029}']) {
-    lines.push(&rest[..end]);
+    lines.push(rest[..end].encode_utf16().collect());
     let mark = if rest[end..].starts_with("\r\n") {
       2
     } else {
@@ -92,7 +92,7 @@ fn lines_of(text: &str) -> Vec<&str> {
     };
     rest = &rest[end + mark..];
   }
-  lines.push(rest);
+  lines.push(rest.encode_utf16().collect());
   lines
 }
 
@@ -144,10 +144,19 @@ fn vlq(segment: &str) -> Result<Vec<i64>, String> {
 }
 
 /// The word, or the one sign, at a place that counts from 0 in UTF-16 units. Empty at a line's end.
-fn word_at(lines: &[&str], line: usize, column: usize) -> Option<String> {
-  let units: Vec<u16> = lines.get(line)?.encode_utf16().collect();
-  let rest = String::from_utf16(units.get(column..)?).ok()?;
+fn word_at(lines: &[Vec<u16>], line: usize, column: usize) -> Option<String> {
+  let rest = lines.get(line)?.get(column..)?;
   let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$' | '#');
-  let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-  Some(if end == 0 { rest.chars().take(1).collect() } else { rest[..end].to_owned() })
+  let mut word = String::new();
+  for c in char::decode_utf16(rest.iter().copied()) {
+    // Half of a character is no place.
+    let c = c.ok()?;
+    if word.is_empty() || is_word(c) {
+      word.push(c);
+    }
+    if !is_word(c) {
+      break;
+    }
+  }
+  Some(word)
 }

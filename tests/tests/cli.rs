@@ -7,7 +7,7 @@
 use std::{
   fmt::Write as _,
   fs,
-  io::{BufRead, BufReader, Read},
+  io::{BufRead, BufReader, Read, Write as _},
   os::unix::fs::symlink,
   path::{Path, PathBuf},
   process::{Child, Command, Stdio},
@@ -35,7 +35,10 @@ impl Scene {
   fn write(&self, path: &str, text: &str) {
     let path = self.path(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    // Whole at once: who watches must not see it half written.
+    let mut whole = tempfile::NamedTempFile::new().unwrap();
+    whole.write_all(text.as_bytes()).unwrap();
+    whole.persist(path).unwrap();
   }
 
   fn read(&self, path: &str) -> Option<String> {

@@ -175,10 +175,8 @@ async fn rebuilds_read_what_changed_and_give_the_bytes_of_builds() {
     }
     let changes = before.as_ref().map(|before| sources.changes_since(before));
     before = Some(sources.clone());
-    let rebuilt = context
-      .rebuild(&sources.snapshot(), changes.as_ref(), &job)
-      .await
-      .expect("nothing stops it");
+    let rebuilt =
+      context.rebuild(&sources.snapshot(), changes.as_ref(), &job).await.expect("nothing stops it");
     let built = build(&options(given.clone()), &sources.snapshot(), &Plugins::default(), &job)
       .await
       .expect("nothing stops it");

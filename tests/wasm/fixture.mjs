@@ -40,6 +40,7 @@ function readDirective(fixture, { header, body }, path) {
       fixture.transform = JSON.parse(body);
       return;
     case '@run':
+    case '@says':
       return;
     case '@step':
       fixture.steps.push([]);

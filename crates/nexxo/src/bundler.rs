@@ -318,6 +318,9 @@ fn check_texts(options: &BuildOptions, mistakes: &mut Vec<Diagnostic>) {
     ("assetFileNames", &output.asset_file_names),
   ];
   for (name, pattern) in patterns {
+    if pattern.as_deref() == Some("") {
+      mistakes.push(invalid_option(&format!("output.{name}"), "it is empty"));
+    }
     for placeholder in pattern.iter().flat_map(|pattern| placeholders(pattern)) {
       let known = ["name", "hash", "format", "ext", "extname", "chunkhash"];
       let word = placeholder.split(':').next().unwrap_or_default();

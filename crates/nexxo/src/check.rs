@@ -231,8 +231,8 @@ impl Checker<'_> {
     let named = inputs
       .into_iter()
       .filter(|input| {
-        original.message.contains(&**input)
-          || original.message.contains(&*input.trim_start_matches("./"))
+        original.message.contains(*input)
+          || original.message.contains(input.trim_start_matches("./"))
       })
       .max_by_key(|input| input.len());
     let Some(input) = named else { return original };
@@ -246,7 +246,7 @@ impl Checker<'_> {
     original: Diagnostic,
     graph: Option<&Graph>,
   ) -> Diagnostic {
-    let Some(name) = original.message.split('"').nth(1).map(str::to_owned) else { return original };
+    let Some(name) = original.message.split(['"', '`']).nth(1).map(str::to_owned) else { return original };
     let module = message.exporter().and_then(|id| graph?.find(&id));
     let exports = module.map(|module| module.exports.as_slice()).unwrap_or_default();
     let near = nearest(&name, exports.iter().map(String::as_str));
@@ -272,6 +272,8 @@ impl Checker<'_> {
     let offset = place.and_then(|(line, column)| {
       crate::diagnostic::byte_offset(&text, line.max(1), column.saturating_sub(1))
     });
+    let original =
+      Diagnostic { message: crate::request::in_javascript(&original.message), ..original };
     let original = Diagnostic {
       message: original
         .message

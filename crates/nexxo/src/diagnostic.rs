@@ -206,6 +206,17 @@ pub(crate) fn empty_specifier() -> Diagnostic {
     .hint("Write a path, such as `./module.js`, or a package's name.")
 }
 
+pub(crate) fn missing_tsconfig(path: &str, near: Option<&str>) -> Diagnostic {
+  let diagnostic = Diagnostic::error(
+    "INVALID_OPTION",
+    format!("There is no file for `{}`, which the option `tsconfig` names.", printable(path)),
+  );
+  diagnostic.hint(match near {
+    Some(near) => format!("Did you mean `{near}`?"),
+    None => "Correct the path, or build with `tsconfig: true` to find the nearest one.".to_owned(),
+  })
+}
+
 pub(crate) fn missing_cwd(cwd: &str) -> Diagnostic {
   Diagnostic::error("INVALID_OPTION", format!("There is no folder `{}` for `cwd`.", printable(cwd)))
     .hint("Name a folder of the project that holds files, or leave `cwd` out.")
@@ -652,6 +663,11 @@ fn in_backticks(text: &str) -> String {
     let (before, from) = rest.split_at(at);
     out.push_str(before);
     let quote = &from[..1];
+    // What stands in backticks already needs no quotes.
+    if out.matches('`').count() % 2 == 1 {
+      rest = &from[1..];
+      continue;
+    }
     let opens = before.chars().next_back().is_none_or(|c| c.is_whitespace() || c == '(');
     let end = from[1..].find(quote).map(|end| end + 1);
     match end.filter(|&end| opens && !from[1..end].contains(['\n', '`']) && end > 1) {

@@ -7,6 +7,7 @@
 
 use std::{
   fmt,
+  path::Path,
   sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
@@ -20,14 +21,18 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use crate::{
   bundler::{self, Prepared},
   check::{Checker, in_order},
-  diagnostic::{cancelled, deadline_exceeded, internal, missing_cwd, superseded},
+  diagnostic::{
+    cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, superseded,
+  },
   emit,
   execute::{self, Executed},
   graph::Graph,
   hooks::Plugins,
   host::Host,
   plan::{self, Scope},
-  protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Stage, StageEvent},
+  protocol::{
+    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Stage, StageEvent, Tsconfig,
+  },
   snapshot::{Changes, FileLimits, GuardedView, Snapshot},
 };
 
@@ -310,6 +315,15 @@ impl State {
         bundler::prepare(&self.options, self.incremental)?;
       if cwd.parent().is_some() && !snapshot.is_folder(&cwd) {
         return Err(vec![missing_cwd(&cwd.to_string_lossy())]);
+      }
+      if let Some(Tsconfig::Path(path)) = &self.options.tsconfig
+        && !snapshot.is_file(&cwd.join(path))
+      {
+        let folder = cwd.join(path).parent().map(Path::to_path_buf).unwrap_or_default();
+        let names = snapshot.names_in(&folder);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let near = nearest(name, names.iter().map(String::as_str));
+        return Err(vec![missing_tsconfig(path, near)]);
       }
       let limits = limits_of(&self.options);
       let view = Arc::new(GuardedView::new(

@@ -93,7 +93,7 @@ fn shown(path: &[Segment]) -> String {
   for segment in path {
     match segment {
       Segment::Key(key) if key.contains(|c: char| !(c.is_alphanumeric() || c == '_')) => {
-        text.push_str(&format!("[\"{key}\"]"));
+        text.push_str(&format!("[{key}]"));
       }
       Segment::Key(key) => {
         if !text.is_empty() {
@@ -138,7 +138,10 @@ fn mistake_of(path: &[Segment], problem: &str) -> (Diagnostic, Vec<Segment>, Opt
 }
 
 /// Rust's names of types in serde's messages, as JavaScript has them.
-fn in_javascript(problem: &str) -> String {
+pub(crate) fn in_javascript(problem: &str) -> String {
+  if problem == "invalid number" {
+    return "expected a whole number from 0".to_owned();
+  }
   let problem = match problem.split_once("expected struct ") {
     Some((before, _)) => format!("{before}expected an object"),
     None => problem.to_owned(),

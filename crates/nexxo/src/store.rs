@@ -43,17 +43,16 @@ pub enum StoreError {
   Failed(String),
 }
 
+/// What a read gives: the entries in the order of the keys.
+pub type Found = Result<Vec<Option<Arc<[u8]>>>, StoreError>;
+
 /// Bytes by content key.
 pub trait Store: Send + Sync {
   /// The entries of the keys, in the order of the keys. Absence is an answer.
   ///
   /// # Errors
   /// Only where the store itself is broken; a missing or damaged entry is `None`.
-  fn get(
-    &self,
-    family: Family,
-    keys: &[Key],
-  ) -> BoxFuture<Result<Vec<Option<Arc<[u8]>>>, StoreError>>;
+  fn get(&self, family: Family, keys: &[Key]) -> BoxFuture<Found>;
 
   /// Writes the batch whole, or not at all. When it is done, a `get` of the
   /// same process sees it; whether it survives the process is the store's own
@@ -137,11 +136,7 @@ impl State {
 }
 
 impl Store for MemoryStore {
-  fn get(
-    &self,
-    family: Family,
-    keys: &[Key],
-  ) -> BoxFuture<Result<Vec<Option<Arc<[u8]>>>, StoreError>> {
+  fn get(&self, family: Family, keys: &[Key]) -> BoxFuture<Found> {
     let mut state = self.state();
     let found = keys.iter().map(|&key| state.read((family, key))).collect();
     Box::pin(std::future::ready(Ok(found)))

@@ -259,7 +259,11 @@ impl Builder {
 fn is_about(diagnostic: &Diagnostic, link: &Path, cwd: &Path) -> bool {
   if !matches!(
     diagnostic.code,
-    "UNRESOLVED_IMPORT" | "UNRESOLVED_ENTRY" | "MISSING_PACKAGE" | "UNLOADABLE_MODULE"
+    "UNRESOLVED_IMPORT"
+      | "UNRESOLVED_ENTRY"
+      | "MISSING_PACKAGE"
+      | "WRONG_CASE"
+      | "UNLOADABLE_MODULE"
   ) {
     return false;
   }

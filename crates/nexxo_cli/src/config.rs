@@ -327,11 +327,10 @@ fn read_json(
     &jsonc_parser::CollectOptions::default(),
     &options,
   ) {
-    Ok(parsed) => Ok(match parsed.value {
-      Some(value) => json_value(&value, mark, None, String::new(), places),
-      // An empty file sets no option.
-      None => Value::Object(serde_json::Map::new()),
-    }),
+    Ok(parsed) => match parsed.value {
+      Some(value) => Ok(json_value(&value, mark, None, String::new(), places)),
+      None => Err(config_syntax(shown, text, 0..0, "JSON", "it is empty")),
+    },
     Err(error) => {
       let range = mark + error.range().start..mark + error.range().end;
       let problem = message::lower_first(&error.kind().to_string());
