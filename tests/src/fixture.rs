@@ -88,7 +88,14 @@ impl Fixture {
         Directive::Edits(more) => edits.extend(more),
       }
     }
-    Ok(Self { request, steps, run, given: given.to_owned(), expected: sections("=== ", expected) })
+    Ok(Self {
+      request,
+      steps,
+      run,
+      says,
+      given: given.to_owned(),
+      expected: sections("=== ", expected),
+    })
   }
 
   pub fn expects(&self, header: &str) -> bool {

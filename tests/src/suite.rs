@@ -119,7 +119,7 @@ impl Crew {
       sections.push(Section::new("run", answer["printed"].as_str().unwrap_or_default()));
     }
     let recorded = write_sections(&sections);
-    for line in &fixture.says {
+    for line in fixture.says.iter().filter(|_| !is_known) {
       if !recorded.lines().any(|recorded| recorded.contains(line)) {
         problems.push(format!("nothing says: {line}"));
       }

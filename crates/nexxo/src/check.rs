@@ -246,7 +246,9 @@ impl Checker<'_> {
     original: Diagnostic,
     graph: Option<&Graph>,
   ) -> Diagnostic {
-    let Some(name) = original.message.split(['"', '`']).nth(1).map(str::to_owned) else { return original };
+    let Some(name) = original.message.split(['"', '`']).nth(1).map(str::to_owned) else {
+      return original;
+    };
     let module = message.exporter().and_then(|id| graph?.find(&id));
     let exports = module.map(|module| module.exports.as_slice()).unwrap_or_default();
     let near = nearest(&name, exports.iter().map(String::as_str));

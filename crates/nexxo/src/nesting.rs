@@ -147,7 +147,7 @@ impl Walk<'_> {
         }
       }
       if self.open.len() + self.run as usize > self.limit as usize
-        || self.links > self.limit as usize * LINKS_PER_LEVEL
+        || self.links > (self.limit as usize).saturating_mul(LINKS_PER_LEVEL)
       {
         return Some(start);
       }
