@@ -133,8 +133,11 @@ function sentence(problem: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** A path or name as a message can show it: on one line, and not without end. */
+/** A path or name as a message can show it: on one line, and not without end. As `printable` in `diagnostic.rs`. */
 function printable(text: string): string {
-  const visible = text.replace(/[\u0000-\u001f\u007f]/g, '\ufffd');
-  return visible.length > 200 ? `${visible.slice(0, 200)}…` : visible;
+  const short: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+  const visible = (part: string): string =>
+    part.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) => short[c] ?? `\\u{${c.charCodeAt(0).toString(16)}}`);
+  const characters = [...text];
+  return characters.length > 100 ? `${visible(characters.slice(0, 100).join(''))}…` : visible(text);
 }

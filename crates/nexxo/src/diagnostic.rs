@@ -139,9 +139,7 @@ pub(crate) fn not_utf8(file: &str, offset: usize) -> Diagnostic {
 pub(crate) fn nesting_too_deep(file: &str, text: &str, offset: usize, limit: u32) -> Diagnostic {
   Diagnostic::error(
     "NESTING_TOO_DEEP",
-    format!(
-      "`{file}` nests brackets deeper than {limit} levels, or operators twenty times as deep."
-    ),
+    format!("`{file}` nests brackets deeper than {limit} levels, or operators four times as deep."),
   )
   .at(file, text, offset, offset + 1)
   .hint("Split the expression, or raise `limits.maxNesting` where the stack allows it.")

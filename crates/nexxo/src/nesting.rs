@@ -33,8 +33,9 @@ enum Before {
 }
 
 /// How many links a row may have for each level that brackets may nest. The
-/// passes need far less of the stack for a link than for a bracket.
-const LINKS_PER_LEVEL: usize = 20;
+/// passes need less of the stack for a link than for a bracket; the least room
+/// is in a tab.
+const LINKS_PER_LEVEL: usize = 4;
 
 struct Walk<'a> {
   bytes: &'a [u8],
@@ -244,6 +245,9 @@ impl Walk<'_> {
     let infix: [&[u8]; 6] = [b"in", b"of", b"instanceof", b"as", b"satisfies", b"extends"];
     // A word after an operand begins a new statement, by a line's end, unless
     // it is a head that the one before may hold: `if (a) if (b) …`.
+    if matches!(word, b"as" | b"satisfies") {
+      self.links += 1;
+    }
     if self.before == Before::Operand && !heads.contains(&word) && !infix.contains(&word) {
       self.run = 0;
       self.links = 0;
