@@ -134,7 +134,10 @@ function packageFiles(nodeModules, names) {
 export function sectionsOf({ result, events }, fixture) {
   const found = new Map();
   const { diagnostics } = result;
-  if (diagnostics.length > 0) found.set('diagnostics', diagnostics.map((diagnostic) => `${formatDiagnostic(diagnostic)}\n`).join('\n'));
+  if (diagnostics.length > 0) {
+    const told = diagnostics.map((diagnostic) => `${formatDiagnostic(diagnostic)}\n`).join('\n');
+    found.set('diagnostics', recorded(bytesOf(told)));
+  }
   if (fixture.transform !== undefined) {
     if (result.ok) found.set('code', recorded(bytesOf(result.code)));
     if (result.map !== undefined) found.set('map code', `sha256 ${sha256(bytesOf(result.map))}\n`);
