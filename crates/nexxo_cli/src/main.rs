@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Parsing and printing allocate without end; the system's allocator takes
-/// half again as long (`benches/results`).
+/// Parsing and printing allocate without end, from every thread at once.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

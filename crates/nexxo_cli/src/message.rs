@@ -262,7 +262,7 @@ pub(crate) fn cannot_watch(problem: &impl Display) -> Diagnostic {
     format!(
       "The system does not tell of changes here ({problem}); sources are looked at every second."
     ),
-    "On Linux, `sysctl fs.inotify.max_user_watches` may be too low.",
+    "On Linux, `fs.inotify.max_user_watches` or `max_user_instances` may be too low; `sysctl` sets them.",
   );
   diagnostic.severity = Severity::Warning;
   diagnostic

@@ -20,6 +20,8 @@ use nexxo::protocol::{
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
 
+const BROTLI_LEVEL: u32 = 9;
+
 /// More diagnostics than anybody reads at once; `--json` has them all.
 const MOST_SHOWN: usize = 50;
 
@@ -365,9 +367,9 @@ fn gzip_size(contents: &[u8]) -> usize {
   }
 }
 
-/// The best level is what servers send that compress ahead of time.
+/// The best level takes far longer than the build itself where an output has megabytes.
 fn brotli_size(contents: &[u8]) -> usize {
-  let mut encoder = brotli::CompressorWriter::new(Counter::default(), 1 << 16, 11, 22);
+  let mut encoder = brotli::CompressorWriter::new(Counter::default(), 1 << 16, BROTLI_LEVEL, 22);
   // A counter has no way to fail.
   let _ = encoder.write_all(contents);
   encoder.into_inner().0
