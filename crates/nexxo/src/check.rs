@@ -40,7 +40,10 @@ impl Checker<'_> {
     let lost = self.view.lost_failures();
     if !lost.is_empty() {
       // What rolldown says of a hook that failed is that it failed.
-      diagnostics.retain(|diagnostic| !diagnostic.message.contains("threw an error"));
+      diagnostics.retain(|diagnostic| {
+        !(matches!(diagnostic.code, "UNLOADABLE_MODULE" | "PLUGIN_ERROR")
+          && diagnostic.message.contains("threw an error"))
+      });
       diagnostics.extend(lost);
     }
     diagnostics
@@ -77,7 +80,9 @@ impl Checker<'_> {
     if let Some(error) = message.downcast_mut::<DiagnosableResolveError>() {
       return Some(self.unresolved(error, original));
     }
-    if let Some(manifest) = manifest_in(&full) {
+    if matches!(message.kind(), EventKind::UnhandleableError)
+      && let Some(manifest) = manifest_in(&full)
+    {
       return Some(self.broken_manifest(manifest));
     }
     Some(match message.kind() {
@@ -164,10 +169,12 @@ impl Checker<'_> {
     let mut names: Vec<&str> = installed.iter().map(String::as_str).collect();
     names.sort_unstable();
     let lower = package.to_lowercase();
-    if let Some(name) = names.iter().find(|name| name.to_lowercase() == lower) {
+    if let Some(name) = names.iter().find(|name| **name != package && name.to_lowercase() == lower)
+    {
       return wrong_case_package(specifier, name);
     }
-    missing_package(specifier, &package, nearest(&package, names.into_iter()))
+    let others = names.into_iter().filter(|name| *name != package);
+    missing_package(specifier, &package, nearest(&package, others))
   }
 
   /// A path that names no file: perhaps it leaves the root, differs in case, or is mistyped.

@@ -19,6 +19,7 @@ pub(crate) fn deeper_than(text: &str, limit: u32) -> Option<usize> {
     run: 0,
     links: 0,
     outer_links: Vec::new(),
+    string_end: 0,
     limit,
     before: Before::Operator,
   }
@@ -47,6 +48,8 @@ struct Walk<'a> {
   /// The links of the row at hand, and of those around the open brackets.
   links: usize,
   outer_links: Vec<usize>,
+  /// Where the last string ended.
+  string_end: usize,
   limit: u32,
   before: Before,
 }
@@ -62,6 +65,7 @@ impl Walk<'_> {
         b' ' | b'\t' | b'\r' | b'\n' => {}
         b'"' | b'\'' => {
           self.string(byte);
+          self.string_end = self.at;
           self.operand();
         }
         b'`' => self.template(&mut templates),
@@ -69,7 +73,9 @@ impl Walk<'_> {
           Some(b'/') => self.skip_line(),
           Some(b'*') => self.skip_comment(),
           _ if self.before == Before::Operator => {
-            self.regular_expression();
+            if self.regular_expression() > self.limit as usize {
+              return Some(start);
+            }
             self.operand();
           }
           _ => self.before = Before::Operator,
@@ -142,6 +148,8 @@ impl Walk<'_> {
           }
           self.before = Before::Operator;
         }
+        // A union of names can have thousands, and nests nothing.
+        b'|' if self.follows_string(start) => self.before = Before::Operator,
         _ => {
           self.links += 1;
           self.before = Before::Operator;
@@ -163,6 +171,12 @@ impl Walk<'_> {
     let rest = &rest[space..];
     rest.starts_with(b"else")
       || matches!(rest.first(), Some(b'.' | b'[' | b'(' | b'?' | b'+' | b'*'))
+  }
+
+  /// Whether nothing but white space stands between a string and `at`.
+  fn follows_string(&self, at: usize) -> bool {
+    self.string_end > 0
+      && self.bytes.get(self.string_end..at).is_some_and(|between| between.trim_ascii().is_empty())
   }
 
   fn operand(&mut self) {
@@ -215,23 +229,31 @@ impl Walk<'_> {
       .map_or(self.bytes.len(), |length| self.at + 1 + length + 2);
   }
 
-  fn regular_expression(&mut self) {
+  /// Walks to the expression's end, and tells how deep its groups nest.
+  fn regular_expression(&mut self) -> usize {
     let mut in_class = false;
+    let (mut open, mut deepest) = (0_usize, 0);
     while let Some(&byte) = self.bytes.get(self.at) {
       match byte {
         // Not a regular expression after all: go on with the line's end.
-        b'\n' => return,
+        b'\n' => break,
         b'\\' => self.at += 1,
         b'[' => in_class = true,
         b']' => in_class = false,
+        b'(' if !in_class => {
+          open += 1;
+          deepest = deepest.max(open);
+        }
+        b')' if !in_class => open = open.saturating_sub(1),
         b'/' if !in_class => {
           self.at += 1;
-          return;
+          break;
         }
         _ => {}
       }
       self.at += 1;
     }
+    deepest
   }
 
   fn word(&mut self, start: usize) {
@@ -245,16 +267,19 @@ impl Walk<'_> {
     let infix: [&[u8]; 6] = [b"in", b"of", b"instanceof", b"as", b"satisfies", b"extends"];
     // A word after an operand begins a new statement, by a line's end, unless
     // it is a head that the one before may hold: `if (a) if (b) …`.
-    if matches!(word, b"as" | b"satisfies") {
-      self.links += 1;
-    }
     if self.before == Before::Operand && !heads.contains(&word) && !infix.contains(&word) {
       self.run = 0;
       self.links = 0;
     }
     match word {
-      b"extends" => {
+      // Each of a row of assertions or conditional types is a level of its own.
+      b"extends" | b"as" | b"satisfies" => {
         self.links += 1;
+        self.before = Before::Operator;
+      }
+      // Cases that fall through stand beside each other.
+      b"case" | b"default" => {
+        self.links = 0;
         self.before = Before::Operator;
       }
       b"typeof" | b"void" | b"delete" | b"await" | b"new" | b"yield" | b"for" | b"if"
@@ -262,7 +287,7 @@ impl Walk<'_> {
         self.run += 1;
         self.before = Before::Operator;
       }
-      b"return" | b"case" | b"in" | b"of" | b"instanceof" | b"throw" => {
+      b"return" | b"in" | b"of" | b"instanceof" | b"throw" => {
         self.before = Before::Operator;
       }
       _ => self.operand(),
@@ -281,6 +306,13 @@ mod tests {
       assert_eq!(deeper_than(&text(100), 100), None, "{open}");
       assert!(deeper_than(&text(101), 100).is_some(), "{open}");
     }
+  }
+
+  #[test]
+  fn counts_the_groups_of_a_regular_expression() {
+    let text = |levels: usize| format!("x = /{}{}/", "(".repeat(levels), ")".repeat(levels));
+    assert_eq!(deeper_than(&text(100), 100), None);
+    assert!(deeper_than(&text(101), 100).is_some());
   }
 
   #[test]
@@ -306,7 +338,8 @@ mod tests {
       format!("`{many}`"),
       format!("// {many}"),
       format!("/* {many} */"),
-      format!("x = /[(]{many}/"),
+      format!("x = /[{many}]/"),
+      format!("x = /{}/", "(a)".repeat(2000)),
       format!("`${{'`'}}{many}`"),
     ] {
       assert_eq!(deeper_than(&text, 1000), None, "{}", &text[..12]);
@@ -323,7 +356,8 @@ mod tests {
 
   #[test]
   fn a_long_row_nests_too() {
-    let rows: [(&str, &str); 12] = [
+    let rows: [(&str, &str); 13] = [
+      ("a", " as A"),
       ("1", "+a"),
       ("a", ".b"),
       ("a", ".b()"),
@@ -352,6 +386,8 @@ mod tests {
       "f(a, b)\n",
       "<li>a</li>",
       "<br/>",
+      "case 1: ",
+      "'name' | ",
       "a.b, ",
       "({a:1}),",
       "function f() { return a.b }\n",

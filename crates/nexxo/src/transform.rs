@@ -15,7 +15,7 @@ use rolldown_sourcemap::{SourceMap, collapse_sourcemaps};
 
 use crate::{
   bundler::transform_options,
-  diagnostic::{from_rolldown, invalid_option, nesting_too_deep},
+  diagnostic::{from_rolldown, internal, invalid_option, nesting_too_deep},
   nesting,
   protocol::{Diagnostic, Inject, Limits, ModuleType, TransformRequest, TransformResult},
   snapshot::{Sources, normalize_path},
@@ -81,7 +81,8 @@ fn try_transform(
   }
   let (mut code, mut map) = (transformed.code, transformed.map);
   if request.minify == Some(true) {
-    (code, map) = minify(&code, map, wants_map);
+    (code, map) =
+      minify(&code, source_type, map, wants_map).map_err(|problem| vec![internal(&problem)])?;
   }
   Ok(TransformResult { ok: true, code, map: map.map(|map| named(map, &path[1..])), diagnostics })
 }
@@ -109,10 +110,23 @@ fn source_type(path: &str, module_type: Option<ModuleType>) -> Result<SourceType
   })
 }
 
-/// Minifies code that the transformer has printed, so that it parses.
-fn minify(code: &str, map: Option<SourceMap>, wants_map: bool) -> (String, Option<SourceMap>) {
+/// Minifies code that the transformer has printed, in which JSX may be left.
+///
+/// # Errors
+/// What the parser has against it, which would be a defect of the printer.
+fn minify(
+  code: &str,
+  source_type: SourceType,
+  map: Option<SourceMap>,
+  wants_map: bool,
+) -> Result<(String, Option<SourceMap>), String> {
   let allocator = Allocator::default();
-  let mut program = Parser::new(&allocator, code, SourceType::mjs()).parse().program;
+  let source_type = source_type.with_javascript(true).with_jsx(true);
+  let parsed = Parser::new(&allocator, code, source_type).parse();
+  if let Some(problem) = parsed.diagnostics.first() {
+    return Err(format!("what was printed cannot be read again: {}", problem.message));
+  }
+  let mut program = parsed.program;
   let options =
     MinifierOptions { compress: Some(CompressOptions::smallest()), ..Default::default() };
   let minified = Minifier::new(options).minify(&allocator, &mut program);
@@ -128,5 +142,5 @@ fn minify(code: &str, map: Option<SourceMap>, wants_map: bool) -> (String, Optio
     (Some(first), Some(second)) => Some(collapse_sourcemaps(&[&first, &second])),
     _ => None,
   };
-  (printed.code, map)
+  Ok((printed.code, map))
 }
