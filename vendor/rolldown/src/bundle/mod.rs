@@ -1,0 +1,3 @@
+pub mod bundle;
+pub mod bundle_factory;
+pub mod bundle_handle;

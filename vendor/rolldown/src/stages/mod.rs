@@ -1,0 +1,3 @@
+pub mod generate_stage;
+pub mod link_stage;
+pub mod scan_stage;

@@ -1,0 +1,1 @@
+pub use rolldown_dev_common::types::BundleOutput;

@@ -1,0 +1,1 @@
+pub use rolldown_plugin::__inner::resolve_id_with_plugins as resolve_id;
