@@ -54,8 +54,7 @@ pub(crate) fn package(kind: Kind) -> Result<PathBuf> {
 }
 
 /// Why the root's npm packages are installed.
-pub(crate) const NPM: &str =
-  "TypeScript, the page's editor, wasm-opt, and what drives the browser tests";
+pub(crate) const NPM: &str = "TypeScript, the page's editor, and what drives the browser tests";
 
 /// Packs a package as npm would publish it, and gives the file.
 pub(crate) fn pack(package: &Path) -> Result<PathBuf> {

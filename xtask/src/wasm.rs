@@ -1,15 +1,14 @@
 //! The engine as WebAssembly: compiled with the corrected standard library, given
-//! its JavaScript by wasm-bindgen, and optimised for the release.
+//! its JavaScript by wasm-bindgen.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{at, fresh_folder, node, root, run, scratch, step, target};
+use crate::run::{fresh_folder, root, run, scratch, step, target};
 use crate::stamp::{Inputs, Stamp, step_if_changed};
 use crate::toolchain::{BUILD, Toolchain};
-use crate::{Result, flags, pkg, setup};
+use crate::{Result, flags, setup};
 
 /// What the WebAssembly is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ impl Kind {
   fn profile(self) -> &'static str {
     match self {
       Kind::Play | Kind::Test => "fast",
-      Kind::Release => "release",
+      Kind::Release => "wasm",
     }
   }
 
@@ -74,18 +73,11 @@ pub(crate) fn glue(kind: Kind) -> Result<PathBuf> {
       compile(&rust, &std_source, kind)
     })?;
   let folder = scratch().join(kind.name()).join("glue");
-  let inputs = Inputs::default().path(&wasm)?.path(&tool)?.word(WASM_OPT);
-  let what = match kind {
-    Kind::Release => "Write its JavaScript and optimise it by wasm-opt, which takes minutes",
-    _ => "Write its JavaScript by wasm-bindgen",
-  };
-  if kind == Kind::Release {
-    setup::npm_packages(&root(), pkg::NPM)?;
-  }
+  let inputs = Inputs::default().path(&wasm)?.path(&tool)?;
+  let what = "Write its JavaScript by wasm-bindgen";
   step_if_changed(what, &inputs, &folder.join("nexxo_wasm_bg.wasm"), || {
     fresh_folder(&folder)?;
-    run(Command::new(&tool).arg(&wasm).arg(&folder))?;
-    if kind == Kind::Release { optimise(&folder.join("nexxo_wasm_bg.wasm")) } else { Ok(()) }
+    run(Command::new(&tool).arg(&wasm).arg(&folder))
   })?;
   Ok(folder)
 }
@@ -140,26 +132,4 @@ pub(crate) fn bindgen(rust: &Toolchain) -> Result<PathBuf> {
     )?;
   }
   Ok(tool)
-}
-
-/// The features that the module uses, by name: with all of them, wasm-opt writes
-/// one that no browser takes.
-const WASM_OPT: &[&str] = &[
-  "-O3",
-  "--enable-bulk-memory",
-  "--enable-bulk-memory-opt",
-  "--enable-sign-ext",
-  "--enable-mutable-globals",
-  "--enable-nontrapping-float-to-int",
-  "--enable-reference-types",
-  "--enable-multivalue",
-  "--enable-call-indirect-overlong",
-];
-
-fn optimise(wasm: &Path) -> Result {
-  let optimised = wasm.with_extension("opt.wasm");
-  // npm's, because a distribution's older one breaks the module.
-  let program = root().join("node_modules/binaryen/bin/wasm-opt");
-  run(node().arg(program).arg(wasm).args(WASM_OPT).arg("--output").arg(&optimised))?;
-  at(wasm, fs::rename(&optimised, wasm))
 }

@@ -104,6 +104,19 @@ impl Graph {
     graph
   }
 
+  /// Takes a module's new text, in which its imports stand elsewhere.
+  pub(crate) fn take_text(&mut self, id: &str, scanned: &RolldownModule) {
+    let Some(module) = self.by_id.get(id).map(|&place| &mut self.modules[place]) else { return };
+    if let RolldownModule::Normal(scanned) = scanned {
+      module.source = scanned.source.clone();
+    }
+    let records =
+      scanned.import_records().iter().filter(|record| import_kind(record.kind).is_some());
+    for (import, record) in module.imports.iter_mut().zip(records) {
+      import.span = (record.importer_span.start, record.importer_span.end);
+    }
+  }
+
   /// A module by its id.
   pub(crate) fn find(&self, id: &str) -> Option<&Module> {
     self.by_id.get(id).map(|&place| &self.modules[place])

@@ -25,7 +25,7 @@ use crate::{
     cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, superseded,
   },
   emit,
-  execute::{self, Executed},
+  execute::{self, Earlier, Executed},
   graph::Graph,
   hooks::Plugins,
   host::Host,
@@ -208,10 +208,10 @@ struct Made {
   bundler: Bundler,
   view: Arc<GuardedView>,
   prepared_warnings: Vec<Diagnostic>,
-  /// What the last full scan warned of, which a partial one does not tell again.
-  scan_warnings: Vec<Diagnostic>,
   cwd: std::path::PathBuf,
-  graph: Option<Graph>,
+  left: Earlier,
+  /// The modules that changed since, where they could not be read.
+  unread: Vec<String>,
   result: Option<BuildResult>,
 }
 
@@ -241,11 +241,11 @@ impl State {
     };
     made.view.begin(snapshot.clone(), stop);
     // What came of an earlier build is taken, so that a build which ends early leaves nothing half new.
-    let (previous, last) = (made.graph.take(), made.result.take());
+    let (earlier, last) = (std::mem::take(&mut made.left), made.result.take());
+    let unread = std::mem::take(&mut made.unread);
     let cwd = made.cwd.to_string_lossy().into_owned();
-    let previous = previous.filter(|_| last.is_some());
     let scope = if incremental {
-      plan::scope(previous.as_ref(), changes, snapshot)
+      plan::scope(earlier.graph.as_ref(), changes, &unread, snapshot)
     } else {
       Scope::Full { reason: "it is a build of its own" }
     };
@@ -253,7 +253,7 @@ impl State {
     if let (Scope::Nothing, Some(last)) = (&scope, &last) {
       progress.event(plan::rebuild_event(&scope, changes, &cwd));
       let result = progress.unchanged(last);
-      made.graph = previous;
+      made.left = earlier;
       made.result = Some(last.clone());
       return result;
     }
@@ -263,24 +263,20 @@ impl State {
     let checker =
       Checker { options: &options, cwd: &made.cwd, view: &view, snapshot: snapshot.clone() };
     progress.rebuild = incremental.then(|| (changes.cloned(), cwd.clone()));
-    let kept_warnings = std::mem::take(&mut made.scan_warnings);
-    let Executed { graph, output, mut diagnostics, scan_warnings } = execute::execute(
-      &mut made.bundler,
-      incremental,
-      scope,
-      previous.as_ref(),
-      kept_warnings,
-      &checker,
-      &mut progress,
-    )
-    .await;
+    let read = scope.modules().to_vec();
+    let Executed { output, mut diagnostics, left } =
+      execute::execute(&mut made.bundler, incremental, scope, earlier, &checker, &mut progress)
+        .await;
     diagnostics.extend(made.prepared_warnings.iter().cloned());
-    let (Some(graph), Some(output)) = (graph, output) else {
+    let (Some(graph), Some(output)) = (&left.graph, output) else {
+      if left.graph.is_some() {
+        (made.left, made.unread, made.result) = (left, read, last);
+      }
       return progress.failure(diagnostics);
     };
 
     // 6. emit
-    let emitted = emit::emit(output, &graph, &options, &made.cwd, snapshot);
+    let emitted = emit::emit(output, graph, &options, &made.cwd, snapshot);
     for event in emitted.events {
       progress.event(event);
     }
@@ -298,8 +294,7 @@ impl State {
       stages: progress.stages,
     };
     if incremental {
-      made.graph = Some(graph);
-      made.scan_warnings = scan_warnings;
+      made.left = left;
       made.result = Some(result.clone());
     }
     result
@@ -351,9 +346,9 @@ impl State {
         bundler,
         view,
         prepared_warnings,
-        scan_warnings: Vec::new(),
         cwd,
-        graph: None,
+        left: Earlier::default(),
+        unread: Vec::new(),
         result: None,
       });
     }
@@ -401,10 +396,7 @@ impl<'a> Progress<'a> {
       let event = plan::rebuild_event(scope, changes.as_ref(), cwd);
       self.event(event);
     }
-    let changed = match scope {
-      Scope::Partial { modules } => modules.as_slice(),
-      _ => &[],
-    };
+    let changed = scope.modules();
     if self.explain && self.job.events.is_some() {
       for event in plan::graph_events(graph, changed) {
         self.send(event);

@@ -20,12 +20,24 @@ pub(crate) enum Scope {
   Full {
     reason: &'static str,
   },
-  /// The ids of the modules that are.
   Partial {
+    /// The ids of the modules that are.
     modules: Vec<String>,
+    /// Whether the scan found that nothing else of them changed: then linking stands.
+    only_text: bool,
   },
   /// No module has changed: the previous result stands.
   Nothing,
+}
+
+impl Scope {
+  /// The ids of the modules that are read again, where these are not all.
+  pub(crate) fn modules(&self) -> &[String] {
+    match self {
+      Self::Partial { modules, .. } => modules,
+      Self::Full { .. } | Self::Nothing => &[],
+    }
+  }
 }
 
 /// Words of a source that may make rolldown warn while it scans. A partial scan
@@ -33,10 +45,11 @@ pub(crate) enum Scope {
 const WARNING_WORDS: [&str; 7] =
   ["eval", "import.meta", "PURE__", "SIDE_EFFECTS__", "\"use ", "'use ", "exports"];
 
-/// Chooses the scope of a rebuild.
+/// Chooses the scope of a rebuild. `unread` are modules that changed before and could not be read.
 pub(crate) fn scope(
   previous: Option<&Graph>,
   changes: Option<&Changes>,
+  unread: &[String],
   snapshot: &Snapshot,
 ) -> Scope {
   let Some(graph) = previous else {
@@ -50,7 +63,8 @@ pub(crate) fn scope(
     return Scope::Full { reason: "files were added or removed" };
   }
   let mut modules = Vec::new();
-  for path in &changes.modified {
+  let again = unread.iter().filter(|path| !changes.modified.contains(*path));
+  for path in changes.modified.iter().chain(again) {
     let name = path.rsplit('/').next().unwrap_or(path);
     if name == "package.json" || (name.contains("config") && name.ends_with(".json")) {
       return Scope::Full { reason: "a file that steers resolution changed" };
@@ -65,7 +79,7 @@ pub(crate) fn scope(
     }
     modules.push(path.clone());
   }
-  if modules.is_empty() { Scope::Nothing } else { Scope::Partial { modules } }
+  if modules.is_empty() { Scope::Nothing } else { Scope::Partial { modules, only_text: false } }
 }
 
 fn has_dynamic_import(module: &Module) -> bool {
@@ -87,6 +101,9 @@ pub(crate) fn rebuild_event(scope: &Scope, changes: Option<&Changes>, cwd: &str)
   let changed = changes.map(Changes::paths).unwrap_or_default();
   let (kind, reason) = match scope {
     Scope::Full { reason } => (RebuildScope::Full, *reason),
+    Scope::Partial { only_text: true, .. } => {
+      (RebuildScope::Partial, "only the text of the changed modules changed")
+    }
     Scope::Partial { .. } => (RebuildScope::Partial, "the changed modules import what they did"),
     Scope::Nothing => (RebuildScope::None, "no module of the graph changed"),
   };

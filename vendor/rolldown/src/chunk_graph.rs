@@ -49,7 +49,6 @@ impl ChunkGraph {
     }
   }
 
-  #[expect(unused)]
   pub fn sorted_chunks(&self) -> impl ExactSizeIterator<Item = &Chunk> {
     self.sorted_chunk_idx_vec.iter().map(move |&id| &self.chunk_table.chunks[id])
   }

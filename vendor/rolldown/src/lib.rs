@@ -24,9 +24,11 @@ pub use crate::{
     bundle::Bundle,
     bundle_factory::{BundleFactory, BundleFactoryOptions},
     bundle_handle::BundleHandle,
+    print_again::ScannedAgain,
   },
   bundler::Bundler,
   bundler_builder::BundlerBuilder,
+  stages::scan_stage::NormalizedScanStageOutput,
   types::{bundle_output::BundleOutput, bundler_config::BundlerConfig},
 };
 

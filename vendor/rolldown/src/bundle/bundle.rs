@@ -1,4 +1,4 @@
-use crate::bundle::bundle_handle::BundleHandle;
+use crate::bundle::{bundle_handle::BundleHandle, print_again::Kept};
 
 use super::super::{
   SharedOptions, SharedResolver,
@@ -13,7 +13,7 @@ use super::super::{
 };
 use anyhow::Context;
 use arcstr::ArcStr;
-use rolldown_common::{GetLocalDbMut, Module, ScanMode, SharedFileEmitter, SymbolRefDb};
+use rolldown_common::{Module, ScanMode, SharedFileEmitter};
 use rolldown_devtools::{action, trace_action, trace_action_enabled};
 use rolldown_error::{BuildDiagnostic, BuildResult, Severity};
 use rolldown_fs::{FileSystem, OsFileSystem};
@@ -107,6 +107,7 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
   ) -> BuildResult<NormalizedScanStageOutput> {
     trace_action!(action::BuildStart { action: "BuildStart" });
     let is_full_scan_mode = scan_mode.is_full();
+    self.cache.give_up_kept(&[]);
 
     let scan_stage_output = match ScanStage::new(
       Arc::clone(&self.options),
@@ -288,18 +289,42 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
         .generate(used_symbol_refs_builder)
         .await; // Notice we don't use `?` to break the control flow here.
 
-    // `create_output`/`make_copy` strip symbol-table scoping from the cache for
-    // performance; reinstate it here, before the fallible steps below, so the
-    // cache stays whole on their `Err` paths.
-    // See internal-docs/bundler-data-lifecycle/implementation.md ("Cache integrity on a failed build").
-    self.merge_immutable_fields_for_cache(std::mem::take(&mut link_stage_output.symbol_db));
+    let bundle_output = match bundle_output {
+      // The symbol table's scoping stays with the kept build, until that is given up.
+      Ok((output, Some(generated))) => {
+        self.cache.kept = Some(Box::new(Kept {
+          link_output: link_stage_output,
+          generated,
+          changed: Vec::new(),
+        }));
+        Ok(output)
+      }
+      other => {
+        // `create_output`/`make_copy` strip symbol-table scoping from the cache for
+        // performance; reinstate it here, before the fallible steps below, so the
+        // cache stays whole on their `Err` paths.
+        // See internal-docs/bundler-data-lifecycle/implementation.md ("Cache integrity on a failed build").
+        if self.options.experimental.is_incremental_build_enabled() {
+          self.cache.merge_scoping(std::mem::take(&mut link_stage_output.symbol_db), &[]);
+        }
 
-    // `link_stage_output` is dead from here on (its `symbol_db` was just taken
-    // for the cache merge); ship the remaining heavy fields (module_table,
-    // metas, stmt_infos, ...) to a rayon worker so their free() happens off
-    // the critical path.
-    crate::utils::defer_drop::spawn_drop(link_stage_output);
+        // `link_stage_output` is dead from here on (its `symbol_db` was just taken
+        // for the cache merge); ship the remaining heavy fields (module_table,
+        // metas, stmt_infos, ...) to a rayon worker so their free() happens off
+        // the critical path.
+        crate::utils::defer_drop::spawn_drop(link_stage_output);
+        other.map(|(output, _)| output)
+      }
+    };
+    self.finish_output(bundle_output, is_write).await
+  }
 
+  /// What follows the chunks: files of plugins, hooks that see all files, checks of their names.
+  pub(super) async fn finish_output(
+    &mut self,
+    bundle_output: BuildResult<BundleOutput>,
+    is_write: bool,
+  ) -> BuildResult<BundleOutput> {
     if let Err(errors) = &bundle_output {
       debug_assert!(errors.iter().all(|e| e.severity() == Severity::Error));
       self
@@ -342,20 +367,6 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
     }
 
     Ok(output)
-  }
-
-  fn merge_immutable_fields_for_cache(&mut self, symbol_db: SymbolRefDb) {
-    if !self.options.experimental.is_incremental_build_enabled() {
-      return;
-    }
-    let snapshot = self.cache.get_snapshot_mut();
-    for (idx, symbol_ref_db) in symbol_db.into_inner().into_iter_enumerated() {
-      let Some(db_for_module) = symbol_ref_db else {
-        continue;
-      };
-      let cache_db = snapshot.symbol_ref_db.local_db_mut(idx);
-      cache_db.merge_from_build(db_for_module);
-    }
   }
 
   fn trace_action_module_graph_ready(scan_stage_output: &NormalizedScanStageOutput) {

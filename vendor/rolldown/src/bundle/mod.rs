@@ -1,3 +1,4 @@
 pub mod bundle;
 pub mod bundle_factory;
 pub mod bundle_handle;
+pub mod print_again;

@@ -37,6 +37,8 @@ impl Bundler {
     // HMR partial scans use the shared rayon pool without passing through
     // `BundleFactory::build_bundle`; wait for any deferred drops here too.
     crate::utils::defer_drop::drain();
+    // The stage reads the scoping of the snapshot.
+    self.cache.give_up_kept(&[]);
 
     let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
       return Err(anyhow::format_err!(
@@ -130,6 +132,8 @@ impl Bundler {
     // HMR partial scans use the shared rayon pool without passing through
     // `BundleFactory::build_bundle`; wait for any deferred drops here too.
     crate::utils::defer_drop::drain();
+    // The stage reads the scoping of the snapshot.
+    self.cache.give_up_kept(&[]);
 
     let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
       panic!("Lazy compilation requires at least one bundle to be built first");

@@ -980,16 +980,44 @@ impl<'a, Fs: FileSystem + Clone + 'static> ModuleLoader<'a, Fs> {
     };
     let start_idx = visit_state.idx();
 
-    let mut chain = Vec::new();
-    let mut visited = FxHashSet::default();
-    let mut current = Some(start_idx);
-
-    while let Some(idx) = current {
-      if visited.contains(&idx) {
+    // The shortest way from an entry, and of several the first by name: modules arrive in another
+    // order every time.
+    let mut towards_start = FxHashMap::from_iter([(start_idx, start_idx)]);
+    let mut queue = std::collections::VecDeque::from([start_idx]);
+    let mut entry = start_idx;
+    while let Some(idx) = queue.pop_front() {
+      if user_defined_entry_ids.contains(&idx)
+        || self
+          .cache
+          .snapshot()
+          .is_some_and(|snapshot| snapshot.user_defined_entry_modules.contains(&idx))
+      {
+        entry = idx;
         break;
       }
-      visited.insert(idx);
+      let mut importers = self
+        .intermediate_normal_modules
+        .importers
+        .get(idx)
+        .map(|importers| importers.iter().collect::<Vec<_>>())
+        .unwrap_or_default();
+      importers.sort_unstable_by(|a, b| a.importer_path.as_str().cmp(b.importer_path.as_str()));
+      for importer in importers {
+        if !towards_start.contains_key(&importer.importer_idx) {
+          towards_start.insert(importer.importer_idx, idx);
+          queue.push_back(importer.importer_idx);
+        }
+      }
+    }
+    let mut way = vec![entry];
+    while let Some(&last) = way.last()
+      && last != start_idx
+    {
+      way.push(towards_start[&last]);
+    }
 
+    let mut chain = Vec::new();
+    for idx in way.into_iter().rev() {
       // A partial scan only holds re-scanned modules, so read unchanged ones
       // from the last successful build's snapshot. An empty slot stays skipped
       // to keep the failed module out of its own chain.
@@ -1001,21 +1029,8 @@ impl<'a, Fs: FileSystem + Clone + 'static> ModuleLoader<'a, Fs> {
         chain.push(normal.id.to_string());
       }
 
-      if user_defined_entry_ids.contains(&idx)
-        || self
-          .cache
-          .snapshot()
-          .is_some_and(|snapshot| snapshot.user_defined_entry_modules.contains(&idx))
-      {
-        break;
-      }
-
-      current = self
-        .intermediate_normal_modules
-        .importers
-        .get(idx)
-        .and_then(|importers| importers.first().map(|rec| rec.importer_idx));
     }
+
     chain
   }
 

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
   chunk_graph::ChunkGraph,
+  ecmascript::ecma_generator::RenderedModuleSources,
   stages::{
     generate_stage::{
       CarriedRender, InlineCommonChunksState, InlineReader,
@@ -19,6 +20,14 @@ use crate::{
     link_stage::LinkStageOutput,
   },
 };
+
+/// The modules of a chunk as text.
+pub enum Printed {
+  /// As the printer has just given them, parallel to `Chunk::modules`.
+  Now(Vec<Option<ModuleRenderOutput>>),
+  /// As an earlier build kept them.
+  Before(RenderedModuleSources),
+}
 
 pub struct GenerateContext<'a> {
   pub chunk_idx: ChunkIdx,
@@ -30,7 +39,7 @@ pub struct GenerateContext<'a> {
   pub order_wrap_state: &'a OrderWrapState,
   pub chunk_graph: &'a ChunkGraph,
   pub plugin_driver: &'a SharedPluginDriver,
-  pub module_id_to_codegen_ret: Vec<Option<ModuleRenderOutput>>,
+  pub printed: Printed,
   /// The key of the map is exported item symbol,
   /// the value of the map is optional alias. e.g.
   /// - chunkB.js
@@ -188,6 +197,8 @@ impl GenerateContext<'_> {
 #[derive(Default)]
 pub struct GenerateOutput {
   pub chunks: Vec<InstantiatedChunk>,
+  /// The modules that the chunk was joined of, for a build that prints few of them again.
+  pub rendered_module_sources: RenderedModuleSources,
   pub warnings: Vec<BuildDiagnostic>,
 }
 

@@ -5,7 +5,7 @@ use itertools::Itertools;
 use oxc_index::IndexVec;
 use rolldown_common::{
   BarrelState, EcmaModuleAstUsage, GetLocalDbMut, ImporterRecord, Module, ModuleId, ModuleIdx,
-  ResolvedId, StableModuleId,
+  ResolvedId, StableModuleId, SymbolRefDb,
 };
 use rolldown_error::BuildResult;
 use rolldown_plugin::PluginDriver;
@@ -15,6 +15,7 @@ use sugar_path::SugarPath;
 
 use crate::{
   SharedOptions,
+  bundle::print_again::Kept,
   module_loader::{deferred_scan_data::defer_sync_scan_data, module_loader::VisitState},
   stages::scan_stage::{NormalizedScanStageOutput, ScanStageOutput},
 };
@@ -22,6 +23,9 @@ use crate::{
 #[derive(Default, Debug)]
 pub struct ScanStageCache {
   snapshot: Option<NormalizedScanStageOutput>,
+  /// The last build, as long as it can be gone on from. It has the scoping of the snapshot's
+  /// symbol tables.
+  pub kept: Option<Box<Kept>>,
   pub barrel_state: BarrelState,
   pub module_id_to_idx: FxHashMap<ModuleId, VisitState>,
   pub importers: IndexVec<ModuleIdx, Vec<ImporterRecord>>,
@@ -90,6 +94,27 @@ impl ScanStageCache {
   /// (`ModuleLoader::revert_partial_scan`).
   pub fn has_snapshot(&self) -> bool {
     self.snapshot.is_some()
+  }
+
+  /// Gives up what is kept of the last build, but for what the snapshot needs of it. Modules in
+  /// `replaced` have their own scoping in the snapshot already.
+  pub fn give_up_kept(&mut self, replaced: &[ModuleIdx]) {
+    if let Some(kept) = self.kept.take() {
+      let mut link_output = kept.link_output;
+      self.merge_scoping(std::mem::take(&mut link_output.symbol_db), replaced);
+      crate::utils::defer_drop::spawn_drop(link_output);
+    }
+  }
+
+  /// Puts the symbol tables' scoping back, which builds take from the snapshot.
+  pub fn merge_scoping(&mut self, symbol_db: SymbolRefDb, replaced: &[ModuleIdx]) {
+    let snapshot = self.get_snapshot_mut();
+    for (idx, symbol_ref_db) in symbol_db.into_inner().into_iter_enumerated() {
+      let Some(db_for_module) = symbol_ref_db.filter(|_| !replaced.contains(&idx)) else {
+        continue;
+      };
+      snapshot.symbol_ref_db.local_db_mut(idx).merge_from_build(db_for_module);
+    }
   }
 
   /// Re-derives the `importers` edge list (one record per resolved import

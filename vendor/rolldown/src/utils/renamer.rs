@@ -329,9 +329,14 @@ impl NestedScopeRenamer<'_, '_> {
   /// }
   /// ```
   pub fn rename_bindings_shadowing_star_imports(&mut self) {
-    for member_expr_ref in
-      self.link_output.metas[self.module_idx].resolved_member_expr_refs.values()
-    {
+    // Names are numbered in the order in which they are asked for, and a hash table's order is
+    // another one where a pointer has another width: ordered by place, every target agrees.
+    let mut resolved_member_expr_refs = self.link_output.metas[self.module_idx]
+      .resolved_member_expr_refs
+      .iter()
+      .collect::<Vec<_>>();
+    resolved_member_expr_refs.sort_unstable_by_key(|(node_id, _)| node_id.index());
+    for (_, member_expr_ref) in resolved_member_expr_refs {
       let Some(reference_id) = member_expr_ref.reference_id else {
         continue;
       };
@@ -616,9 +621,14 @@ impl NestedScopeRenamer<'_, '_> {
 
     // `ns.foo` star-import member accesses — a root-scope local sharing the resolved export's final
     // name shadows the namespace reference.
-    for member_expr_ref in
-      self.link_output.metas[self.module_idx].resolved_member_expr_refs.values()
-    {
+    // Names are numbered in the order in which they are asked for, and a hash table's order is
+    // another one where a pointer has another width: ordered by place, every target agrees.
+    let mut resolved_member_expr_refs = self.link_output.metas[self.module_idx]
+      .resolved_member_expr_refs
+      .iter()
+      .collect::<Vec<_>>();
+    resolved_member_expr_refs.sort_unstable_by_key(|(node_id, _)| node_id.index());
+    for (_, member_expr_ref) in resolved_member_expr_refs {
       let Some(reference_id) = member_expr_ref.reference_id else {
         continue;
       };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use rolldown_common::{
-  ChunkIdx, ConcatenateWrappedModuleKind, PrependRenderedImport, UsedSymbolRefs,
+  ChunkIdx, ConcatenateWrappedModuleKind, ModuleIdx, PrependRenderedImport, UsedSymbolRefs,
 };
 use rolldown_error::{BuildResult, Severity};
 use rolldown_utils::{index_vec_ext::IndexVecExt as _, rayon::ParallelIterator as _};
@@ -20,6 +20,49 @@ use super::{
 };
 
 impl GenerateStage<'_> {
+  /// What the finalizer of one module looks at.
+  ///
+  /// # Panics
+  /// Where the module has no chunk, or is external.
+  pub(super) fn finalizer_context<'me>(
+    &'me self,
+    idx: ModuleIdx,
+    chunk_graph: &'me ChunkGraph,
+    resolved_file_urls: &'me ResolvedFileUrls,
+    used_symbol_refs: &'me UsedSymbolRefs,
+    order_state: &'me super::order_wrap_state::OrderWrapState,
+    final_esm_init_metadata: &'me Sealed<FinalEsmInitMetadata>,
+  ) -> ScopeHoistingFinalizerContext<'me> {
+    let chunk_idx = chunk_graph.module_to_chunk[idx].unwrap();
+    ScopeHoistingFinalizerContext {
+      idx,
+      chunk: &chunk_graph.chunk_table[chunk_idx],
+      chunk_idx,
+      file_idx: chunk_idx,
+      chunk_graph,
+      symbol_db: &self.link_output.symbol_db,
+      linking_info: &self.link_output.metas[idx],
+      module: self.link_output.module_table[idx].as_normal().unwrap(),
+      stmt_infos: &self.link_output.stmt_infos[idx],
+      index_stmt_infos: &self.link_output.stmt_infos,
+      modules: &self.link_output.module_table.modules,
+      linking_infos: &self.link_output.metas,
+      order_wrap_state: order_state,
+      final_esm_init_metadata,
+      used_symbol_refs,
+      runtime: &self.link_output.runtime,
+      options: self.options,
+      file_emitter: &self.plugin_driver.file_emitter,
+      constant_value_map: &self.link_output.global_constant_symbol_map,
+      safely_merge_cjs_ns_map: &self.link_output.safely_merge_cjs_ns_map,
+      retained_export_symbols: &self.link_output.retained_export_symbols,
+      resolved_paths: self.resolved_paths.as_ref(),
+      resolved_file_urls,
+      has_enum_inlining: self.link_output.has_enum_inlining,
+      inline_state: &self.inline_state,
+    }
+  }
+
   #[tracing::instrument(level = "debug", skip_all)]
   pub(super) fn finalize_modules(
     &mut self,
@@ -30,7 +73,6 @@ impl GenerateStage<'_> {
     order_state: &super::order_wrap_state::OrderWrapState,
     final_esm_init_metadata: &Sealed<FinalEsmInitMetadata>,
   ) -> BuildResult<()> {
-    let has_enum_inlining = self.link_output.has_enum_inlining;
     let has_required_order_runtime = !order_state.required_runtime_helpers().is_empty();
     let bridge_callees: FxHashMap<ChunkIdx, BridgeCallees> =
       if self.inline_state.reading_files().is_empty() {
@@ -74,35 +116,14 @@ impl GenerateStage<'_> {
           let module = self.link_output.module_table[idx].as_normal().unwrap();
           let ast_scope = &self.link_output.symbol_db[idx].as_ref().unwrap().ast_scopes;
           let chunk_idx = chunk_graph.module_to_chunk[idx].unwrap();
-          let chunk = &chunk_graph.chunk_table[chunk_idx];
-          let linking_info = &self.link_output.metas[module.idx];
-          let ctx = ScopeHoistingFinalizerContext {
+          let ctx = self.finalizer_context(
             idx,
-            chunk,
-            chunk_idx,
-            file_idx: chunk_idx,
             chunk_graph,
-            symbol_db: &self.link_output.symbol_db,
-            linking_info,
-            module,
-            stmt_infos: &self.link_output.stmt_infos[idx],
-            index_stmt_infos: &self.link_output.stmt_infos,
-            modules: &self.link_output.module_table.modules,
-            linking_infos: &self.link_output.metas,
-            order_wrap_state: order_state,
-            final_esm_init_metadata,
-            used_symbol_refs,
-            runtime: &self.link_output.runtime,
-            options: self.options,
-            file_emitter: &self.plugin_driver.file_emitter,
-            constant_value_map: &self.link_output.global_constant_symbol_map,
-            safely_merge_cjs_ns_map: &self.link_output.safely_merge_cjs_ns_map,
-            retained_export_symbols: &self.link_output.retained_export_symbols,
-            resolved_paths: self.resolved_paths.as_ref(),
             resolved_file_urls,
-            has_enum_inlining,
-            inline_state: &self.inline_state,
-          };
+            used_symbol_refs,
+            order_state,
+            final_esm_init_metadata,
+          );
 
           let concatenated_wrapped_module_kind = ctx.linking_info.concatenated_wrapped_module_kind;
           let (

@@ -94,7 +94,7 @@ use crate::{
     link_stage::LinkStageOutput,
   },
   type_alias::IndexEcmaAst,
-  types::generator::GenerateContext,
+  types::generator::{GenerateContext, Printed},
   utils::chunk::{
     deconflict_chunk_symbols::deconflict_chunk_symbols,
     determine_export_mode::determine_export_mode, generate_pre_rendered_chunk,
@@ -104,6 +104,7 @@ use crate::{
 };
 
 mod chunk_ext;
+mod generated;
 mod chunk_optimizer;
 mod code_splitting;
 mod compute_cross_chunk_links;
@@ -125,6 +126,7 @@ mod runtime_module_sweep;
 mod simulated_facade_inclusion;
 
 pub use compute_wrapped_esm_init_metadata::{FinalEsmInitMetadata, Sealed};
+pub use generated::Generated;
 pub use inline_common_chunks::{
   CarriedRender, FileInlineNames, InlineCommonChunksState, InlineReader,
 };
@@ -167,10 +169,11 @@ impl<'a> GenerateStage<'a> {
   }
 
   #[tracing::instrument(level = "debug", skip_all)]
+  /// The second value is what the output was made from, where a later build can go on from it.
   pub async fn generate(
     &mut self,
     mut used_symbol_refs_builder: UsedSymbolRefsBuilder,
-  ) -> BuildResult<BundleOutput> {
+  ) -> BuildResult<(BundleOutput, Option<Generated>)> {
     self.plugin_driver.render_start(self.options).await?;
     self.prepare_inline_common_chunks().await?;
     let mut chunk_graph = self.generate_chunks(&mut used_symbol_refs_builder).await?;
@@ -308,7 +311,23 @@ impl<'a> GenerateStage<'a> {
       &final_esm_init_metadata,
     )?;
     self.detect_ineffective_dynamic_imports(&chunk_graph);
-    self.render_chunk_to_assets(&chunk_graph, ast_table, &used_symbol_refs, &order_state).await
+    let (output, rendered) = self
+      .render_chunk_to_assets(&chunk_graph, ast_table, &used_symbol_refs, &order_state)
+      .await?;
+    let can_be_kept = self.options.experimental.is_incremental_build_enabled()
+      // More passes look into the text of every module for values.
+      && self.options.optimization.inline_const_pass() <= 1
+      && resolved_file_urls.is_empty()
+      && self.inline_state.reading_files().is_empty();
+    let generated = can_be_kept.then(|| Generated {
+      chunk_graph,
+      order_state,
+      used_symbol_refs,
+      final_esm_init_metadata,
+      resolved_paths: self.resolved_paths.take(),
+      rendered,
+    });
+    Ok((output, generated))
   }
 
   /// Notices:
@@ -575,7 +594,7 @@ impl<'a> GenerateStage<'a> {
           order_wrap_state: order_state,
           chunk_graph,
           plugin_driver: self.plugin_driver,
-          module_id_to_codegen_ret: Vec::new(),
+          printed: Printed::Now(Vec::new()),
           render_export_items_index_vec: &IndexVec::default(),
           chunk_idx,
           resolved_paths: self.resolved_paths.as_ref(),

@@ -5,10 +5,11 @@ use oxc_index::{IndexVec, index_vec};
 use oxc_str::CompactStr;
 use rolldown_common::{
   Asset, ChunkIdx, ConcatenateWrappedModuleKind, EmittedChunkInfo, InstantiationKind,
-  ModuleRenderArgs, ModuleRenderOutput, Output, OutputAsset, OutputChunk, SharedFileEmitter,
+  ModuleRenderArgs, ModuleRenderOutput, NormalModule, Output, OutputAsset, OutputChunk, SharedFileEmitter,
   SymbolRef, UsedSymbolRefs,
 };
 use rolldown_devtools::{action, trace_action, trace_action_enabled};
+use rolldown_ecmascript::EcmaAst;
 use rolldown_error::{BatchedBuildDiagnostic, BuildResult, Diagnostics};
 use rolldown_utils::{
   index_vec_ext::IndexVecRefExt as _,
@@ -20,9 +21,9 @@ use rustc_hash::FxHashMap;
 use crate::{
   BundleOutput,
   chunk_graph::ChunkGraph,
-  ecmascript::ecma_generator::EcmaGenerator,
+  ecmascript::ecma_generator::{EcmaGenerator, RenderedModuleSources},
   type_alias::{AssetVec, IndexChunkToInstances, IndexEcmaAst, IndexInstantiatedChunks},
-  types::generator::{GenerateContext, GenerateOutput, Generator},
+  types::generator::{GenerateContext, GenerateOutput, Generator, Printed},
   utils::{
     augment_chunk_hash::augment_chunk_hash,
     chunk::{finalize_chunks::finalize_assets, render_chunk_exports::get_export_items},
@@ -41,13 +42,37 @@ type ChunkGeneratorFuture<'a> = Pin<
 >;
 
 impl GenerateStage<'_> {
+  /// Prints the modules and makes files of them.
+  ///
+  /// The second value is what the chunks were joined of: with it, `assets_of` makes the same
+  /// files again.
   pub async fn render_chunk_to_assets(
     &mut self,
     chunk_graph: &ChunkGraph,
     ast_table: IndexEcmaAst,
     used_symbol_refs: &UsedSymbolRefs,
     order_state: &super::order_wrap_state::OrderWrapState,
-  ) -> BuildResult<BundleOutput> {
+  ) -> BuildResult<(BundleOutput, IndexVec<ChunkIdx, RenderedModuleSources>)> {
+    // `ast_table` is threaded by value into `create_chunk_to_codegen_ret_map`
+    // (the last reader), where it is dropped at scope exit by the compiler —
+    // releasing the per-module bumpalo arenas before `minify_chunks` and
+    // `finalize_assets` allocate.
+    let printed = self
+      .create_chunk_to_codegen_ret_map(chunk_graph, ast_table)
+      .into_iter()
+      .map(Printed::Now)
+      .collect();
+    self.assets_of(chunk_graph, printed, used_symbol_refs, order_state).await
+  }
+
+  /// Joins printed modules to chunks, and makes files of these.
+  pub async fn assets_of(
+    &mut self,
+    chunk_graph: &ChunkGraph,
+    printed: Vec<Printed>,
+    used_symbol_refs: &UsedSymbolRefs,
+    order_state: &super::order_wrap_state::OrderWrapState,
+  ) -> BuildResult<(BundleOutput, IndexVec<ChunkIdx, RenderedModuleSources>)> {
     // Move the mixed-severity accumulator out of `link_output` so it can be
     // passed by `&mut` to `instantiate_chunks` (which borrows `&self`, and so
     // cannot also borrow `self.link_output.diagnostics`). The split into
@@ -55,14 +80,10 @@ impl GenerateStage<'_> {
     // fates finally diverge (errors -> `Err`, warnings -> `BundleOutput`).
     let mut diagnostics = std::mem::take(&mut self.link_output.diagnostics);
     let inline_renders = std::mem::take(&mut self.inline_renders);
-    // `ast_table` is threaded by value into `create_chunk_to_codegen_ret_map`
-    // (the last reader), where it is dropped at scope exit by the compiler —
-    // releasing the per-module bumpalo arenas before `minify_chunks` and
-    // `finalize_assets` allocate.
-    let (mut instantiated_chunks, index_chunk_to_instances) = self
+    let (mut instantiated_chunks, index_chunk_to_instances, rendered) = self
       .instantiate_chunks(
         chunk_graph,
-        ast_table,
+        printed,
         &mut diagnostics,
         used_symbol_refs,
         order_state,
@@ -153,24 +174,29 @@ impl GenerateStage<'_> {
     // aborts the build, otherwise the warnings ride out on the `BundleOutput`.
     // `into_result` fast-paths the common no-error case, skipping the partition.
     let warnings = diagnostics.into_result()?;
-    Ok(BundleOutput { assets: output, warnings, mangle_cache })
+    Ok((BundleOutput { assets: output, warnings, mangle_cache }, rendered))
   }
 
   #[tracing::instrument(level = "debug", skip_all)]
   async fn instantiate_chunks(
     &self,
     chunk_graph: &ChunkGraph,
-    ast_table: IndexEcmaAst,
+    printed: Vec<Printed>,
     diagnostics: &mut Diagnostics,
     used_symbol_refs: &UsedSymbolRefs,
     order_state: &super::order_wrap_state::OrderWrapState,
     mut inline_renders: FxHashMap<ChunkIdx, Vec<CarriedRender>>,
-  ) -> BuildResult<(IndexInstantiatedChunks, IndexChunkToInstances)> {
+  ) -> BuildResult<(
+    IndexInstantiatedChunks,
+    IndexChunkToInstances,
+    IndexVec<ChunkIdx, RenderedModuleSources>,
+  )> {
     let mut index_chunk_to_instances: IndexChunkToInstances =
       index_vec![FxIndexSet::default(); chunk_graph.chunk_table.len()];
     let mut index_instantiated_chunks: IndexInstantiatedChunks =
       IndexVec::with_capacity(chunk_graph.chunk_table.len());
-    let chunk_index_to_codegen_rets = self.create_chunk_to_codegen_ret_map(chunk_graph, ast_table);
+    let mut rendered: IndexVec<ChunkIdx, RenderedModuleSources> =
+      index_vec![RenderedModuleSources::new(); chunk_graph.chunk_table.len()];
     let render_export_items_index_vec = &chunk_graph
       .chunk_table
       .chunks
@@ -185,10 +211,10 @@ impl GenerateStage<'_> {
       .collect();
 
     try_join_all(
-      chunk_index_to_codegen_rets
+      printed
         .into_iter()
         .enumerate()
-        .filter_map(|(idx, module_id_to_codegen_ret)| {
+        .filter_map(|(idx, printed)| {
           let chunk_idx =
             ChunkIdx::from_raw(u32::try_from(idx).expect("chunk index should fit in u32"));
           // A record is no file; its modules are printed by the files that carry it.
@@ -199,9 +225,9 @@ impl GenerateStage<'_> {
           }
           let chunk = chunk_graph.chunk_table.get(chunk_idx)?;
           let carried_renders = inline_renders.remove(&chunk_idx).unwrap_or_default();
-          Some((chunk_idx, chunk, module_id_to_codegen_ret, carried_renders))
+          Some((chunk_idx, chunk, printed, carried_renders))
         })
-        .flat_map(|(chunk_idx, chunk, module_id_to_codegen_ret, carried_renders)| {
+        .flat_map(|(chunk_idx, chunk, printed, carried_renders)| {
           let resolved_paths = self.resolved_paths.as_ref();
           let ecma_chunks_future: ChunkGeneratorFuture = Box::pin(async move {
             let mut ecma_ctx = GenerateContext {
@@ -213,7 +239,7 @@ impl GenerateStage<'_> {
               order_wrap_state: order_state,
               chunk_graph,
               plugin_driver: self.plugin_driver,
-              module_id_to_codegen_ret,
+              printed,
               render_export_items_index_vec,
               resolved_paths,
               inline_state: &self.inline_state,
@@ -229,7 +255,11 @@ impl GenerateStage<'_> {
     .await?
     .into_iter()
     .for_each(|result| match result {
-      Ok(generate_output) => {
+      Ok(mut generate_output) => {
+        if let Some(chunk) = generate_output.chunks.first() {
+          rendered[chunk.originate_from] =
+            std::mem::take(&mut generate_output.rendered_module_sources);
+        }
         generate_output.chunks.into_iter().for_each(|ins_chunk| {
           let base_chunk_idx = ins_chunk.originate_from;
           let ins_chunk_idx = index_instantiated_chunks.push(ins_chunk);
@@ -246,7 +276,7 @@ impl GenerateStage<'_> {
       });
     });
 
-    Ok((index_instantiated_chunks, index_chunk_to_instances))
+    Ok((index_instantiated_chunks, index_chunk_to_instances, rendered))
   }
 
   /// Create a IndexVecMap from chunk index to related modules codegen return list.
@@ -267,10 +297,6 @@ impl GenerateStage<'_> {
     chunk_graph: &ChunkGraph,
     ast_table: IndexEcmaAst,
   ) -> Vec<Vec<Option<ModuleRenderOutput>>> {
-    let needs_extra_indent = matches!(
-      self.options.format,
-      rolldown_common::OutputFormat::Iife | rolldown_common::OutputFormat::Umd
-    );
     chunk_graph
       .chunk_table
       .par_iter_enumerated()
@@ -285,23 +311,32 @@ impl GenerateStage<'_> {
           .map(|&module_idx| match self.link_output.module_table[module_idx].as_normal() {
             Some(module) => {
               let ast = ast_table[module.idx].as_ref().expect("should have ast");
-              #[expect(clippy::bool_to_int_with_if)]
-              let initial_indent = if needs_extra_indent
-                || !matches!(
-                  self.link_output.metas[module_idx].concatenated_wrapped_module_kind,
-                  ConcatenateWrappedModuleKind::None
-                ) {
-                1
-              } else {
-                0
-              };
-              Some(module.render(self.options, &ModuleRenderArgs::Ecma { ast }, initial_indent))
+              Some(self.print_module(module, ast))
             }
             _ => None,
           })
           .collect::<Vec<_>>()
       })
       .collect::<Vec<_>>()
+  }
+
+  /// Prints one finalized module.
+  pub fn print_module(&self, module: &NormalModule, ast: &EcmaAst) -> ModuleRenderOutput {
+    let needs_extra_indent = matches!(
+      self.options.format,
+      rolldown_common::OutputFormat::Iife | rolldown_common::OutputFormat::Umd
+    );
+    #[expect(clippy::bool_to_int_with_if)]
+    let initial_indent = if needs_extra_indent
+      || !matches!(
+        self.link_output.metas[module.idx].concatenated_wrapped_module_kind,
+        ConcatenateWrappedModuleKind::None
+      ) {
+      1
+    } else {
+      0
+    };
+    module.render(self.options, &ModuleRenderArgs::Ecma { ast }, initial_indent)
   }
 
   fn trace_action_assets_ready(index_assets: &AssetVec) {
