@@ -10,15 +10,6 @@ import { expectedOf, fixturesIn, readFixture, sectionsOf } from './fixture.mjs';
 
 const { createNexxo, NexxoError } = await importFile('node.js');
 
-/**
- * Where WebAssembly is known to be wrong today: each is asserted as it is, so
- * that its line here has to go when it is mended.
- */
-const knownWrong = {
-  // rolldown numbers nested bindings in the order of a hash table, which depends on the width of a pointer.
-  dual: 'differs',
-};
-
 export function testFixtures(folderUrl) {
   const folder = fileURLToPath(folderUrl);
   let nexxo;
@@ -36,11 +27,6 @@ export function testFixtures(folderUrl) {
       const observed = await observe(nexxo, fixture);
       assert.deepEqual(restarts.splice(0), [], 'the engine came through');
       const [found, expected] = [sectionsOf(observed, fixture), expectedOf(fixture)];
-      if (knownWrong[name] === 'differs') {
-        assert.equal(observed.result.ok, true);
-        assert.notDeepEqual(found, expected);
-        return;
-      }
       for (const [header, body] of expected) assert.equal(found.get(header), body, `${header} is as natively`);
       assert.deepEqual([...found.keys()].sort(), [...expected.keys()].sort());
     });
