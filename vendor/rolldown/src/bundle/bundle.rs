@@ -109,29 +109,7 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
     let is_full_scan_mode = scan_mode.is_full();
     self.cache.give_up_kept(&[]);
 
-    let scan_stage_output = match ScanStage::new(
-      Arc::clone(&self.options),
-      Arc::clone(&self.plugin_driver),
-      self.fs.clone(),
-      Arc::clone(&self.resolver),
-    )
-    .scan(scan_mode, &mut self.cache)
-    .await
-    {
-      Ok(v) => v,
-      Err(errs) => {
-        debug_assert!(errs.iter().all(|e| e.severity() == Severity::Error));
-        self
-          .plugin_driver
-          .build_end(Some(&HookBuildEndArgs { errors: &errs, cwd: &self.options.cwd }))
-          .await?;
-        self
-          .plugin_driver
-          .close_bundle(Some(&HookCloseBundleArgs { errors: &errs, cwd: &self.options.cwd }))
-          .await?;
-        return Err(errs);
-      }
-    };
+    let scan_stage_output = self.scan_stage(scan_mode).await?;
 
     let scan_stage_output = self
       .normalize_scan_stage_output_and_update_cache(scan_stage_output, is_full_scan_mode)
@@ -146,6 +124,36 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
     self.plugin_driver.build_end(None).await?;
     trace_action!(action::BuildEnd { action: "BuildEnd" });
     Ok(scan_stage_output)
+  }
+
+  /// Runs the scan, and tells plugins where it failed.
+  pub(super) async fn scan_stage(
+    &mut self,
+    scan_mode: ScanMode<ArcStr>,
+  ) -> BuildResult<ScanStageOutput> {
+    match ScanStage::new(
+      Arc::clone(&self.options),
+      Arc::clone(&self.plugin_driver),
+      self.fs.clone(),
+      Arc::clone(&self.resolver),
+    )
+    .scan(scan_mode, &mut self.cache)
+    .await
+    {
+      Ok(v) => Ok(v),
+      Err(errs) => {
+        debug_assert!(errs.iter().all(|e| e.severity() == Severity::Error));
+        self
+          .plugin_driver
+          .build_end(Some(&HookBuildEndArgs { errors: &errs, cwd: &self.options.cwd }))
+          .await?;
+        self
+          .plugin_driver
+          .close_bundle(Some(&HookCloseBundleArgs { errors: &errs, cwd: &self.options.cwd }))
+          .await?;
+        Err(errs)
+      }
+    }
   }
 
   #[inline]

@@ -12,12 +12,12 @@ use oxc::semantic::{Scoping, SymbolId};
 use oxc_str::CompactStr;
 use rolldown_common::{
   AstScopes, EcmaModuleAstUsage, EcmaView, EcmaViewMeta, ExportsKind, GetLocalDb, GetLocalDbMut,
-  HybridIndexVec, ImportKind, MemberExprRef, MemberExprRefResolution, Module, ModuleIdx, ModuleType,
-  NormalModule, ScanMode, StmtInfo, StmtInfos, SymbolOrMemberExprRef, SymbolRef, SymbolRefDbForModule, SymbolRefFlags, WrapKind,
+  HybridIndexVec, ImportKind, MemberExprRef, MemberExprRefResolution, Module, ModuleIdx,
+  ModuleType, NormalModule, ScanMode, StmtInfo, StmtInfos, SymbolOrMemberExprRef, SymbolRef,
+  SymbolRefDbForModule, SymbolRefFlags, WrapKind,
 };
 use rolldown_error::BuildResult;
 use rolldown_fs::FileSystem;
-use rolldown_plugin::{HookBuildEndArgs, HookCloseBundleArgs};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
   stages::{
     generate_stage::{GenerateStage, Generated},
     link_stage::LinkStageOutput,
-    scan_stage::{NormalizedScanStageOutput, ScanStage},
+    scan_stage::{NormalizedScanStageOutput, ScanStageOutput},
   },
   type_alias::IndexEcmaAst,
   types::bundle_output::BundleOutput,
@@ -67,7 +67,11 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
   /// Those of the scan. The last build is then kept as it is.
   pub async fn scan_again(&mut self, ids: Vec<ArcStr>) -> BuildResult<ScannedAgain> {
     if self.cache.kept.is_none() {
-      return self.scan_modules(ScanMode::Partial(ids)).await.map(Box::new).map(ScannedAgain::Graph);
+      return self
+        .scan_modules(ScanMode::Partial(ids))
+        .await
+        .map(Box::new)
+        .map(ScannedAgain::Graph);
     }
     self.plugin_driver.file_emitter.enter_build_phase();
     let result = self.scan_again_impl(ids).await;
@@ -76,36 +80,19 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
   }
 
   async fn scan_again_impl(&mut self, ids: Vec<ArcStr>) -> BuildResult<ScannedAgain> {
-    let scan = ScanStage::new(
-      self.options.clone(),
-      self.plugin_driver.clone(),
-      self.fs.clone(),
-      self.resolver.clone(),
-    );
-    let output = match scan.scan(ScanMode::Partial(ids), &mut self.cache).await {
-      Ok(output) => output,
-      Err(errors) => {
-        let cwd = &self.options.cwd;
-        self.plugin_driver.build_end(Some(&HookBuildEndArgs { errors: &errors, cwd })).await?;
-        self.plugin_driver.close_bundle(Some(&HookCloseBundleArgs { errors: &errors, cwd })).await?;
-        return Err(errors);
-      }
-    };
+    let output = self.scan_stage(ScanMode::Partial(ids)).await?;
     let mut changed = match &output.module_table {
       HybridIndexVec::Map(modules) => modules.keys().copied().collect::<Vec<_>>(),
       HybridIndexVec::IndexVec(modules) => modules.indices().collect(),
     };
     changed.sort_unstable();
     let before = changed.iter().map(|&idx| self.scanned(idx)).collect::<Option<Vec<_>>>();
-    let merged = match self.cache.merge(output, &self.plugin_driver) {
-      Ok(()) => self.cache.update_defer_sync_data(&self.options).await,
-      Err(errors) => Err(errors),
-    };
-    if let Err(errors) = merged {
+    // From here on the snapshot has the changed modules' own scoping, which giving up must not
+    // replace by the kept one.
+    if let Err(errors) = self.merge_scanned(output).await {
       self.cache.give_up_kept(&changed);
       return Err(errors);
     }
-    self.plugin_driver.build_end(None).await?;
 
     let only_text = before.is_some_and(|before| {
       let snapshot = self.cache.get_snapshot();
@@ -139,6 +126,13 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
     kept.changed = changed;
     self.cache.kept = Some(kept);
     Ok(ScannedAgain::OnlyText)
+  }
+
+  async fn merge_scanned(&mut self, output: ScanStageOutput) -> BuildResult<()> {
+    self.cache.merge(output, &self.plugin_driver)?;
+    self.cache.update_defer_sync_data(&self.options).await?;
+    self.plugin_driver.build_end(None).await?;
+    Ok(())
   }
 
   /// A module as the last scan found it, by its absolute path.
@@ -222,9 +216,8 @@ impl Kept {
     let db = &self.link_output.symbol_db;
     let is_looked_into = |symbol: SymbolRef| {
       db.canonical_ref_for(symbol).flags(db).is_some_and(|flags| {
-        flags.intersects(
-          SymbolRefFlags::SideEffectsFreeFunction | SymbolRefFlags::PureAnnotationOnly,
-        )
+        flags
+          .intersects(SymbolRefFlags::SideEffectsFreeFunction | SymbolRefFlags::PureAnnotationOnly)
       })
     };
     // A call in a statement without effects has none that linking could have found absent.
@@ -430,9 +423,8 @@ fn is_script(module_type: &ModuleType) -> bool {
 ///
 /// The pattern names every field, so that a new one asks to be thought of.
 fn same_view(old: &NormalModule, new: &NormalModule) -> bool {
-  let same_debug = |old: &dyn fmt::Debug, new: &dyn fmt::Debug| {
-    format!("{old:?}") == format!("{new:?}")
-  };
+  let same_debug =
+    |old: &dyn fmt::Debug, new: &dyn fmt::Debug| format!("{old:?}") == format!("{new:?}");
   let EcmaView {
     dummy_record_set,
     source,
@@ -572,8 +564,13 @@ fn same_statements(old: &StmtInfos, new: &StmtInfos) -> bool {
 }
 
 fn same_statement(old: &StmtInfo, new: &StmtInfo) -> bool {
-  let declared =
-    |info: &StmtInfo| info.declared_symbols.iter().map(|symbol| (symbol.inner(), symbol.is_normal())).collect::<Vec<_>>();
+  let declared = |info: &StmtInfo| {
+    info
+      .declared_symbols
+      .iter()
+      .map(|symbol| (symbol.inner(), symbol.is_normal()))
+      .collect::<Vec<_>>()
+  };
   declared(old) == declared(new)
     && same_references(&old.referenced_symbols, &new.referenced_symbols)
     && old.eval_flags == new.eval_flags

@@ -1028,7 +1028,6 @@ impl<'a, Fs: FileSystem + Clone + 'static> ModuleLoader<'a, Fs> {
       if let Some(normal) = module_opt.and_then(Module::as_normal) {
         chain.push(normal.id.to_string());
       }
-
     }
 
     chain

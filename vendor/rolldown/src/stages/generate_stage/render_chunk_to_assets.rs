@@ -5,8 +5,8 @@ use oxc_index::{IndexVec, index_vec};
 use oxc_str::CompactStr;
 use rolldown_common::{
   Asset, ChunkIdx, ConcatenateWrappedModuleKind, EmittedChunkInfo, InstantiationKind,
-  ModuleRenderArgs, ModuleRenderOutput, NormalModule, Output, OutputAsset, OutputChunk, SharedFileEmitter,
-  SymbolRef, UsedSymbolRefs,
+  ModuleRenderArgs, ModuleRenderOutput, NormalModule, Output, OutputAsset, OutputChunk,
+  SharedFileEmitter, SymbolRef, UsedSymbolRefs,
 };
 use rolldown_devtools::{action, trace_action, trace_action_enabled};
 use rolldown_ecmascript::EcmaAst;
