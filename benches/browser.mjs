@@ -3,7 +3,8 @@
 // one after the other in every round, so that whatever drifts hits all of them.
 
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
@@ -52,19 +53,17 @@ if (!hasNexxo) console.warn('The package is not built: only the peers are timed.
 /** @type {any[]} One entry per sample; what the report is made from. */
 const samples = [];
 const site = await openSite();
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    '--headless',
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-});
+const args = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const browser = await chromium.launch({ executablePath, args });
 const cdp = await browser.newBrowserCDPSession();
 const failures = [];
 let turn = 0;
@@ -126,30 +125,62 @@ async function rounds(count, title, sample) {
 }
 
 /**
- * Engine ready in a new profile, and again in the same one, as someone who
- * comes back has it: HTTP cache filled, compiled code cached if the browser did.
+ * Engine ready on a first visit, and a large app's first bundle in two situations
+ * that are not the first moment of a first visit: the engine was asked for while
+ * the page did something else, and the visitor comes back.
  * @param {string} contender @param {number} round
  */
 async function sampleReady(contender, round) {
-  return inFreshProfile(contender, async (open) => {
+  const app = options.quick ? 'react' : 'components-1000';
+  const times = await inFreshProfile(contender, async (open) => {
     site.forget();
-    let page = await open();
-    const cold = await page.evaluate((name) => bench.ready(name), contender);
+    const page = await open();
+    const { readyMs, handleMs } = await page.evaluate((name) => bench.ready(name), contender);
     site.note(contender);
-    await page.evaluate(() => bench.load('react'));
-    await page.evaluate(([name]) => bench.first(name, false), [contender]);
-    for (let index = 0; index < 3; index += 1) await page.evaluate(() => bench.warm());
-    // Chromium writes compiled WebAssembly to its cache some seconds after it is made.
-    await page.waitForTimeout(5000);
-    await page.close();
-    page = await open();
-    const warm = await page.evaluate((name) => bench.ready(name), contender);
-    await page.close();
-    page = await open();
-    await page.evaluate(() => bench.load('react'));
-    const again = await page.evaluate(([name]) => bench.first(name, false), [contender]);
-    return { kind: 'ready', contender, round, coldMs: cold.readyMs, coldHandleMs: cold.handleMs, warmMs: warm.readyMs, warmHandleMs: warm.handleMs, returningFirstMs: again.firstMs };
+    await page.evaluate((name) => bench.load(name), app);
+    await page.evaluate(() => bench.ahead());
+    const ahead = await page.evaluate((name) => bench.first(name, false), contender);
+    return { coldMs: readyMs, coldHandleMs: handleMs, aheadFirstMs: ahead.firstMs };
   });
+  return { kind: 'ready', contender, round, ...times, ...(await sampleReturn(contender, app)) };
+}
+
+/**
+ * The same profile on disk in two runs of the browser: on the second visit the
+ * HTTP cache is filled, and compiled code is cached if the browser did so.
+ * @param {string} contender @param {string} app
+ */
+async function sampleReturn(contender, app) {
+  const profile = await mkdtemp(join(tmpdir(), 'nexxo-bench-profile-'));
+  /** @template T @param {(page: import('playwright-core').Page) => Promise<T>} body */
+  const visit = async (body) => {
+    const context = await chromium.launchPersistentContext(profile, { executablePath, args });
+    context.setDefaultTimeout(0);
+    try {
+      const page = await context.newPage();
+      await page.goto(`${site.origin}/page/${contender}.html`);
+      return await Promise.race([body(page), timeout(300_000, () => '')]);
+    } finally {
+      await context.close();
+    }
+  };
+  try {
+    await visit(async (page) => {
+      await page.evaluate((name) => bench.load(name), app);
+      await page.evaluate((name) => bench.first(name, false), contender);
+      for (let index = 0; index < 3; index += 1) await page.evaluate(() => bench.warm());
+      // Chromium writes compiled WebAssembly to its cache some seconds after it is made.
+      await page.waitForTimeout(5000);
+    });
+    const { readyMs } = await visit((page) => page.evaluate((name) => bench.ready(name), contender));
+    const { firstMs } = await visit(async (page) => {
+      await page.evaluate((name) => bench.load(name), app);
+      return page.evaluate((name) => bench.first(name, false), contender);
+    });
+    return { warmMs: readyMs, returningFirstMs: firstMs };
+  } finally {
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
 }
 
 /**
@@ -334,7 +365,7 @@ async function appJson(name) {
 /** @param {any} values */
 function summary(values) {
   const round = (/** @type {any} */ value) => (Array.isArray(value) ? value.map(Math.round).join(' ') : Math.round(value));
-  if (values.kind === 'ready') return `cold ${round(values.coldMs)} ms, warm ${round(values.warmMs)} ms, first bundle on return ${round(values.returningFirstMs)} ms`;
+  if (values.kind === 'ready') return `ready ${round(values.coldMs)} ms, on return ${round(values.warmMs)} ms, first bundle with an engine at hand ${round(values.aheadFirstMs)} ms, on return ${round(values.returningFirstMs)} ms`;
   const mib = (/** @type {number | undefined} */ bytes) => (bytes === undefined ? '?' : Math.round(bytes / 2 ** 20));
   return `first ${round(values.firstMs)} ms, warm ${round(values.warmMs)} ms, rebuild ${round(values.rebuildMs)} ms, peak ${mib(values.peakBytes)} MiB, wasm ${mib(values.firstWasmBytes)}/${mib(values.wasmBytes)} MiB`;
 }

@@ -5,7 +5,7 @@
 /**
  * What `esbuild.js`, `rolldown.js` and `nexxo.js` beside this file export:
  * @typedef {{ start(): Promise<Engine> }} Contender
- * @typedef {{ tiny(): Promise<string>, open(request: Request): Promise<Project>, memoryBytes?(): Promise<number> }} Engine
+ * @typedef {{ tiny(): Promise<string>, open(request: Request): Promise<Project>, memoryBytes?(): Promise<number>, warmUp?(): Promise<void> }} Engine
  * @typedef {{ files: Record<string, string>, entry: string, minify: boolean }} Request
  * @typedef {{ name: string, contents: string | Uint8Array }} Output
  * @typedef {{
@@ -40,7 +40,13 @@ const bench = {
     await idle();
   },
 
-  /** From nothing, engine included, to the output. @param {string} contender @param {boolean} minify */
+  /** What a page can do before it knows its sources: nothing, or what the contender has for it. */
+  async ahead() {
+    await engine.warmUp?.();
+    await idle();
+  },
+
+  /** From nothing, engine included unless it is there already, to the output. @param {string} contender @param {boolean} minify */
   async first(contender, minify) {
     const start = performance.now();
     if (!engine) engine = await (await import(`/contender/${contender}.js`)).start();

@@ -8,6 +8,7 @@ export async function start() {
       const project = nexxo.createProject({ files: { 'main.ts': 'export const answer: number = 42' } });
       return (await project.build({ input: 'main.ts' })).outputFiles[0].text;
     },
+    warmUp: () => nexxo.warmUp(),
     async memoryBytes() {
       return (await nexxo.ping()).memoryBytes;
     },

@@ -161,6 +161,35 @@ test('a policy without `wasm-unsafe-eval` is named as the cause', async () => {
   assert.match(reason.diagnostic.hint, /wasm-unsafe-eval/);
 });
 
+test('a source that nests deeper than the stack goes is told of, the next build works, and a lower limit names the place', async () => {
+  const answers = await page.evaluate(async () => {
+    const engine = await nexxo.createNexxo();
+    const levels = 450;
+    const deep = `x = ${'(class { a = '.repeat(levels)}1${'})'.repeat(levels)};`;
+    const project = engine.createProject({ files: { 'deep.js': deep, 'main.js': 'console.log(1);' } });
+    const options = { transform: { target: 'es2015' }, output: { minify: true, sourcemap: true } };
+    const build = (input, limits) =>
+      project.build({ input, ...options, limits }).then(
+        ({ ok, diagnostics }) => [ok, ...diagnostics.map(({ code, file }) => [code, file])],
+        ({ code }) => code,
+      );
+    return [await build('deep.js'), await build('main.js'), await build('deep.js', { maxNesting: 100 })];
+  });
+  assert.deepEqual(answers, ['STACK_EXHAUSTED', [true], [false, ['NESTING_TOO_DEEP', 'deep.js']]]);
+});
+
+test('a chain of 10,000 CommonJS modules builds', async () => {
+  const result = await page.evaluate(async () => {
+    const files = { 'm10000.js': 'exports.last = true;' };
+    for (let index = 0; index < 10_000; index += 1) files[`m${index}.js`] = `exports.next = () => require('./m${index + 1}.js');`;
+    const engine = await nexxo.createNexxo();
+    const built = await engine.createProject({ files }).build({ input: 'm0.js', limits: { deadlineMs: 300_000 } });
+    return { ok: built.ok, modules: built.outputFiles[0].text.match(/__commonJS/g).length };
+  });
+  assert.equal(result.ok, true);
+  assert.ok(result.modules > 10_000);
+});
+
 for (const [kind, code] of [['trap', 'WORKER_TRAPPED'], ['memory', 'OUT_OF_MEMORY'], ['hang', 'DEADLINE_EXCEEDED']]) {
   test(`after "${kind}" what was open rejects, the sources are intact, and the next build is right`, async () => {
     const seen = await page.evaluate(async (kind) => {

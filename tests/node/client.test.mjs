@@ -233,7 +233,7 @@ test('a signal that is aborted already sends nothing', async () => {
   assert.deepEqual(current().types(), ['start']);
 });
 
-for (const [kind, code] of [['trap', 'WORKER_TRAPPED'], ['memory', 'OUT_OF_MEMORY']]) {
+for (const [kind, code] of [['trap', 'WORKER_TRAPPED'], ['memory', 'OUT_OF_MEMORY'], ['stack', 'STACK_EXHAUSTED']]) {
   test(`after "${kind}" the open requests reject, and a new worker gets sources and contexts when they are needed`, async () => {
     const nexxo = await start();
     const restarts = [];
@@ -265,6 +265,36 @@ for (const [kind, code] of [['trap', 'WORKER_TRAPPED'], ['memory', 'OUT_OF_MEMOR
     assert.equal(WorkerDouble.all.length, 2);
   });
 }
+
+test('a warm-up builds in its own project, and ends at the next request', async () => {
+  const nexxo = await start();
+  const warm = nexxo.warmUp();
+  assert.deepEqual(current().types(), ['start', 'open', 'write', 'build']);
+  const { id, project } = current().of('build')[0];
+  const transformed = nexxo.transform('x');
+  assert.deepEqual(current().of('cancel'), [{ type: 'cancel', id }]);
+  await warm;
+  assert.deepEqual(current().of('close').map((message) => message.project), [project]);
+  current().settle(current().of('transform')[0].id, { code: 'x' });
+  assert.equal((await transformed).code, 'x');
+});
+
+test('a warm-up that nothing ends builds a few times, and one does not begin while requests are open', async () => {
+  const nexxo = await start();
+  const open = nexxo.transform('x');
+  await nexxo.warmUp();
+  assert.deepEqual(current().types(), ['start', 'transform']);
+  current().settle(current().of('transform')[0].id, { code: 'x' });
+  await open;
+  const warm = nexxo.warmUp();
+  for (let round = 1; round <= 3; round += 1) {
+    assert.equal(current().of('build').length, round);
+    current().settle(current().of('build').at(-1).id, built('sample'));
+    await settle();
+  }
+  await warm;
+  assert.equal(current().of('build').length, 3);
+});
 
 test('a build that waited while the worker broke runs on the new one', async () => {
   const nexxo = await start();

@@ -93,6 +93,14 @@ export function outOfMemory(problem: string): Diagnostic {
   );
 }
 
+export function stackExhausted(problem: string): Diagnostic {
+  return error(
+    'STACK_EXHAUSTED',
+    `A source nests deeper than the stack of this browser goes, and the engine was replaced: ${sentence(problem)}`,
+    'Build again: the sources are intact. With `limits.maxNesting` at 100 the build names the file and the place.',
+  );
+}
+
 export function bystander(diagnostic: Diagnostic): Diagnostic {
   return { ...diagnostic, notes: [...diagnostic.notes, 'Another request in the same worker caused it.'] };
 }

@@ -8,12 +8,14 @@ import {
   disposed,
   outOfMemory,
   problemOf,
+  stackExhausted,
   trapped,
   workerUnavailable,
 } from './error.ts';
 import type { Contents } from './files.ts';
 import type { PluginSet } from './plugins.ts';
 import { Project } from './project.ts';
+import { sampleFiles, sampleOptions } from './sample.ts';
 import type {
   Diagnostic,
   ExplainEvent,
@@ -79,6 +81,8 @@ interface Request {
   land(): void;
 }
 
+/** By then most of what a build needs is compiled; measured in docs/design/tab.md. */
+const warmUpRounds = 3;
 const defaultDeadlineMs = 30_000;
 /** For the engine to notice the deadline itself, which costs nothing; then the worker is replaced. */
 const graceMs = 1_000;
@@ -107,6 +111,8 @@ export class Nexxo {
   readonly #plugins = new Map<number, PluginSet>();
   readonly #projects = new Set<Project>();
   readonly #listeners = new Set<(event: RestartEvent) => void>();
+  /** Ends a warm-up that is under way. */
+  #warmUp: AbortController | undefined;
 
   /** @internal */
   constructor(openPort: OpenPort, wasm: WasmSource) {
@@ -145,6 +151,30 @@ export class Nexxo {
     options: { signal?: AbortSignal } = {},
   ): Promise<TransformResult> {
     return this.send<TransformResult>((id) => ({ type: 'transform', id, code, request }), options).result;
+  }
+
+  /**
+   * Builds a small sample, so that the browser has compiled the engine when the first build comes: that one then
+   * takes about half as long. For the time in which sources are fetched or the user looks. Any other request ends it.
+   */
+  async warmUp(): Promise<void> {
+    if (this.#warmUp !== undefined || this.#requests.size > 0) return;
+    const project = this.createProject({ files: sampleFiles() });
+    const controller = new AbortController();
+    try {
+      for (let round = 0; round < warmUpRounds && !controller.signal.aborted; round += 1) {
+        const built = project.build(sampleOptions, { signal: controller.signal });
+        // Only now, as this build is a request too.
+        this.#warmUp = controller;
+        await built;
+        this.#warmUp = undefined;
+      }
+    } catch {
+      // Nobody asked for its result, and what goes wrong is told to the request that comes next.
+    } finally {
+      this.#warmUp = undefined;
+      project.dispose();
+    }
   }
 
   /** Asks the worker whether it answers, and how much memory the engine holds. */
@@ -192,6 +222,7 @@ export class Nexxo {
   send<Value>(message: (id: number) => ToWorker, options: SendOptions): Flight<Value> {
     const { signal, plugins } = options;
     if (signal?.aborted === true) return { result: Promise.reject(signal.reason), landed: Promise.resolve() };
+    this.#warmUp?.abort();
     const id = this.newId();
     const { request, flight } = newRequest<Value>(id, options);
     this.#requests.set(id, request);
@@ -272,8 +303,8 @@ export class Nexxo {
         void this.#callHook(port, message);
         return;
       case 'trapped': {
-        const diagnostic = message.kind === 'memory' ? outOfMemory(message.message) : trapped(message.message);
-        this.#lose(diagnostic, message.message);
+        const causes = { trap: trapped, memory: outOfMemory, stack: stackExhausted };
+        this.#lose(causes[message.kind](message.message), message.message);
         return;
       }
     }

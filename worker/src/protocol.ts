@@ -392,7 +392,7 @@ export type FromWorker =
   /** `id` is that of the `build` or `context` that declared the plugin. */
   | { type: 'hook'; call: number; id: number; plugin: number; hook: HookName; args: unknown[] }
   /** The instance is broken. It is the last message of its worker. */
-  | { type: 'trapped'; kind: 'trap' | 'memory'; message: string };
+  | { type: 'trapped'; kind: 'trap' | 'memory' | 'stack'; message: string };
 
 /** What `start` is answered with: the compiled module, where it can be sent. */
 export interface Started {

@@ -73,7 +73,7 @@ export class Server {
     if (this.#state === 'broken') return;
     this.#state = 'broken';
     const message = this.#panic ?? problemOf(thrown);
-    const kind = isOutOfMemory(message) ? 'memory' : 'trap';
+    const kind = isOutOfMemory(message) ? 'memory' : isStackExhausted(message) ? 'stack' : 'trap';
     this.#scope.post({ type: 'trapped', kind, message }, []);
     this.#scope.close();
   }
@@ -375,4 +375,9 @@ function buffersOf(value: unknown): ArrayBuffer[] {
 
 function isOutOfMemory(problem: string): boolean {
   return /out of memory|memory allocation|allocation failed|memory exhausted|could not allocate/i.test(problem);
+}
+
+/** V8's, JavaScriptCore's and SpiderMonkey's words, and the engine's own guard at the end of its memory's stack. */
+function isStackExhausted(problem: string): boolean {
+  return /call stack size|too much recursion|stack overflow/i.test(problem);
 }

@@ -77,7 +77,8 @@ pub(crate) fn glue(kind: Kind) -> Result<PathBuf> {
   let what = "Write its JavaScript by wasm-bindgen";
   step_if_changed(what, &inputs, &folder.join("nexxo_wasm_bg.wasm"), || {
     fresh_folder(&folder)?;
-    run(Command::new(&tool).arg(&wasm).arg(&folder))
+    let names = matches!(kind, Kind::Release).then_some("--no-names");
+    run(Command::new(&tool).arg(&wasm).arg(&folder).args(names))
   })?;
   Ok(folder)
 }

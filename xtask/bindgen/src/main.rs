@@ -1,5 +1,7 @@
-//! The wasm-bindgen step as a command: `nexxo-bindgen <wasm> <folder>` writes the
-//! JavaScript that starts the module, and the module without its descriptions.
+//! The wasm-bindgen step as a command: `nexxo-bindgen <wasm> <folder> [--no-names]`
+//! writes the JavaScript that starts the module, and the module without its
+//! descriptions. Names of functions are for profiles and stack traces, and a
+//! third of all bytes.
 
 use std::env::args;
 
@@ -7,17 +9,20 @@ use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> Result<()> {
-  let [wasm, folder] = args()
-    .skip(1)
-    .collect::<Vec<_>>()
-    .try_into()
-    .or_else(|_| bail!("usage: nexxo-bindgen <wasm> <folder>"))?;
+  let arguments: Vec<_> = args().skip(1).collect();
+  let (wasm, folder, without_names) = match arguments.as_slice() {
+    [wasm, folder] => (wasm, folder, false),
+    [wasm, folder, flag] if flag == "--no-names" => (wasm, folder, true),
+    _ => bail!("usage: nexxo-bindgen <wasm> <folder> [--no-names]"),
+  };
   Bindgen::new()
-    .input_path(&wasm)
+    .input_path(wasm)
     .web(true)?
     .typescript(false)
     .omit_default_module_path(true)
+    .remove_name_section(without_names)
+    .remove_producers_section(without_names)
     .out_name("nexxo_wasm")
-    .generate(&folder)
+    .generate(folder)
     .with_context(|| format!("The JavaScript for {wasm} could not be written to {folder}"))
 }

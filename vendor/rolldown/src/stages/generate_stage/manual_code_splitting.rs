@@ -889,6 +889,9 @@ fn derive_entries_aware_chunk_name(
 /// `visited` guards one walk against cycles and repeated paths, and nothing more. A set shared
 /// across matched modules gave no measured gain. It would also have to belong to one
 /// `ModuleGroup`, because a dynamic `name` splits one match group across several groups.
+///
+/// The modules that wait are kept in a list, the next one last: a chain can be longer than
+/// the stack is deep.
 fn add_module_and_dependencies_to_group_recursively(
   module_group: &mut ModuleGroup,
   module_idx: ModuleIdx,
@@ -898,36 +901,21 @@ fn add_module_and_dependencies_to_group_recursively(
   visited: &mut FxHashSet<ModuleIdx>,
   recursively: bool,
 ) {
-  let is_visited = !visited.insert(module_idx);
+  let mut pending = vec![module_idx];
+  while let Some(module_idx) = pending.pop() {
+    let is_visited = !visited.insert(module_idx);
 
-  if is_visited {
-    return;
-  }
+    if is_visited
+      || !module_table[module_idx].is_normal()
+      || module_to_assigned.has_bit(module_idx)
+      || !module_metas[module_idx].is_included
+    {
+      continue;
+    }
 
-  if !module_table[module_idx].is_normal() {
-    return;
-  }
-
-  if module_to_assigned.has_bit(module_idx) {
-    return;
-  }
-
-  if !module_metas[module_idx].is_included {
-    return;
-  }
-
-  module_group.add_module(module_idx, module_table);
-  if recursively {
-    for dep in &module_metas[module_idx].dependencies {
-      add_module_and_dependencies_to_group_recursively(
-        module_group,
-        *dep,
-        module_metas,
-        module_table,
-        module_to_assigned,
-        visited,
-        recursively,
-      );
+    module_group.add_module(module_idx, module_table);
+    if recursively {
+      pending.extend(module_metas[module_idx].dependencies.iter().rev());
     }
   }
 }

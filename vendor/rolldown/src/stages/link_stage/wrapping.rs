@@ -16,72 +16,82 @@ struct Context<'a> {
   pub runtime_idx: ModuleIdx,
 }
 
-fn wrap_module_recursively(ctx: &mut Context, target: ModuleIdx) {
-  // Only consider `NormalModule`
-  if !ctx.visited_modules.set_bit(target) {
-    return;
-  }
-
-  let Module::Normal(module) = &ctx.modules[target] else {
-    return;
-  };
-
-  if target == ctx.runtime_idx {
-    // Runtime module should not be wrapped.
-    // FIXME(hyf0): Currently, only hmr situation will fall into this branch, we should find a better way to handle this.
-    return;
-  }
-
-  if matches!(ctx.linking_infos[target].wrap_kind(), WrapKind::None) {
-    let new_wrap_kind = match module.exports_kind {
-      ExportsKind::Esm | ExportsKind::None => WrapKind::Esm,
-      ExportsKind::CommonJs => WrapKind::Cjs,
-    };
-    ctx.linking_infos[target].set_wrap_kind(new_wrap_kind);
-  }
-
-  module.import_records.iter().for_each(|rec| {
-    let Some(module_idx) = rec.state.resolved_module else { return };
-    if matches!(rec.kind, ImportKind::Require) {
-      ctx.linking_infos[module_idx].required_by_other_module = true;
+/// Wraps a module and all it imports. The modules that wait are kept in a list, not on
+/// the stack: a chain can be longer than the stack is deep.
+fn wrap_module_and_dependencies(ctx: &mut Context, target: ModuleIdx) {
+  let mut pending = vec![target];
+  while let Some(target) = pending.pop() {
+    // Only consider `NormalModule`
+    if !ctx.visited_modules.set_bit(target) {
+      continue;
     }
-    wrap_module_recursively(ctx, module_idx);
-  });
+
+    let Module::Normal(module) = &ctx.modules[target] else {
+      continue;
+    };
+
+    if target == ctx.runtime_idx {
+      // Runtime module should not be wrapped.
+      // FIXME(hyf0): Currently, only hmr situation will fall into this branch, we should find a better way to handle this.
+      continue;
+    }
+
+    if matches!(ctx.linking_infos[target].wrap_kind(), WrapKind::None) {
+      let new_wrap_kind = match module.exports_kind {
+        ExportsKind::Esm | ExportsKind::None => WrapKind::Esm,
+        ExportsKind::CommonJs => WrapKind::Cjs,
+      };
+      ctx.linking_infos[target].set_wrap_kind(new_wrap_kind);
+    }
+
+    module.import_records.iter().for_each(|rec| {
+      let Some(module_idx) = rec.state.resolved_module else { return };
+      if matches!(rec.kind, ImportKind::Require) {
+        ctx.linking_infos[module_idx].required_by_other_module = true;
+      }
+      pending.push(module_idx);
+    });
+  }
 }
 
+/// As the function above, without recursion: `path` is the way from `target` to the module
+/// at hand, each with those of its star exports that were not looked at yet.
 fn has_dynamic_exports_due_to_export_star(
   target: ModuleIdx,
   modules: &IndexModules,
   linking_infos: &mut LinkingMetadataVec,
   visited_modules: &mut IndexBitSet<ModuleIdx>,
-) -> bool {
-  if !visited_modules.set_bit(target) {
-    return linking_infos[target].has_dynamic_exports;
-  }
-
-  let has_dynamic_exports = match &modules[target] {
-    Module::Normal(module) => {
-      if matches!(module.exports_kind, ExportsKind::CommonJs) {
-        true
-      } else {
-        module.star_export_module_ids().any(|importee_id| {
-          target != importee_id
-            && has_dynamic_exports_due_to_export_star(
-              importee_id,
-              modules,
-              linking_infos,
-              visited_modules,
-            )
-        })
+) {
+  let mut path = Vec::new();
+  let mut next = Some(target);
+  loop {
+    let is_dynamic = match next.take() {
+      Some(idx) if visited_modules.set_bit(idx) => match &modules[idx] {
+        Module::Normal(module) if !matches!(module.exports_kind, ExportsKind::CommonJs) => {
+          path.push((idx, module.star_export_module_ids()));
+          false
+        }
+        Module::Normal(_) | Module::External(_) => {
+          linking_infos[idx].has_dynamic_exports = true;
+          true
+        }
+      },
+      Some(idx) => linking_infos[idx].has_dynamic_exports,
+      None => false,
+    };
+    if is_dynamic {
+      // One is enough for all on the way.
+      for (idx, _) in path {
+        linking_infos[idx].has_dynamic_exports = true;
       }
+      return;
     }
-    Module::External(_) => true,
-  };
-
-  if has_dynamic_exports {
-    linking_infos[target].has_dynamic_exports = true;
+    let Some((idx, star_exports)) = path.last_mut() else { return };
+    next = star_exports.find(|importee| *importee != *idx);
+    if next.is_none() {
+      path.pop();
+    }
   }
-  linking_infos[target].has_dynamic_exports
 }
 
 impl LinkStage<'_> {
@@ -105,7 +115,7 @@ impl LinkStage<'_> {
       let need_to_wrap = !self.metas[module_id].wrap_kind().is_none();
 
       if need_to_wrap {
-        wrap_module_recursively(
+        wrap_module_and_dependencies(
           &mut Context {
             visited_modules: &mut visited_modules_for_wrapping,
             linking_infos: &mut self.metas,
@@ -126,7 +136,7 @@ impl LinkStage<'_> {
           }
           // Commonjs as a dependency must be wrapped. The wrapper is like a commonjs runtime to help initialize the commonjs module correctly.
           if matches!(importee.exports_kind, ExportsKind::CommonJs) {
-            wrap_module_recursively(
+            wrap_module_and_dependencies(
               &mut Context {
                 visited_modules: &mut visited_modules_for_wrapping,
                 linking_infos: &mut self.metas,
