@@ -379,6 +379,56 @@ export function ${name}({ depth, label = '${first} ${second}', onSelect }: ${nam
 `;
 }
 
+/**
+ * An app of components that are all on the page and can all be replaced, with the
+ * text of one at the root and of one far below that an edit changes.
+ * @param {number} count
+ */
+export function hotApp(count) {
+  /** @type {Record<string, string>} */
+  const files = { 'tsconfig.json': tsconfig, 'package.json': '{ "name": "bench-app", "private": true, "type": "module" }\n' };
+  const text = (/** @type {number} */ index) => `text-${digits(index)}-a`;
+  for (let index = 0; index < count; index += 1) {
+    const children = [];
+    for (let child = CHILDREN * index + 1; child <= CHILDREN * index + CHILDREN && child < count; child += 1) children.push(child);
+    const imports = children.map((child) => `import { ${componentName(child)} } from '../${componentPath(child).slice('src/'.length)}';\n`).join('');
+    const elements = children.map((child) => `\n      <${componentName(child)} depth={depth + 1} />`).join('');
+    files[componentPath(index)] = `import { useCallback, useState } from 'react';
+${imports}
+interface Props {
+  depth: number;
+  label?: string;
+}
+
+export function ${componentName(index)}({ depth, label = '${text(index)}' }: Props) {
+  const [count, setCount] = useState<number>(0);
+  const add = useCallback(() => setCount((value) => value + 1), []);
+  return (
+    <div className="part" data-depth={depth}>
+      <button type="button" onClick={add}>
+        {label}: {count}
+      </button>${elements}
+    </div>
+  );
+}
+`;
+  }
+  files['src/main.tsx'] = `import { createRoot } from 'react-dom/client';
+import { ${componentName(0)} } from './${componentPath(0).slice('src/'.length)}';
+
+createRoot(document.getElementById('root')!).render(<${componentName(0)} depth={0} />);
+`;
+  const edit = (/** @type {number} */ index) => ({ path: componentPath(index), texts: [text(index), text(index).replace(/a$/, 'b')] });
+  return {
+    name: `hot-${count}`,
+    title: `${count.toLocaleString('en')} components on the page`,
+    entry: 'src/main.tsx',
+    packages: reactPackages,
+    edits: { leaf: edit(count - 1), root: edit(0) },
+    files,
+  };
+}
+
 /** A small generator of numbers in [0, 1) that is the same everywhere. @param {number} seed */
 function mulberry32(seed) {
   let state = seed >>> 0;

@@ -121,6 +121,32 @@ export async function browserReport(folder) {
   await write(folder, 'browser.md', lines, charts);
 }
 
+/** Writes `hmr.md` from `hmr.json`. @param {string} folder */
+export async function hmrReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'hmr.json'), 'utf8'));
+  const lines = ['# Edits of a running app, in the browser', '', ...header(run, { Browser: run.browser }), ''];
+  lines.push(
+    'All components are on the page, in a frame, with React’s development build. An edit changes the text of one component, of the root or of a leaf, back and forth. ' +
+      'Times are from the moment the page hands the new text over: until the patch is back in the page, until the module has run again, and until the frame has painted. ' +
+      '“p95” is what 95 of 100 edits stay below. The whole output is built beside, after some of the edits.',
+    '',
+  );
+  const sizes = [...new Set(run.samples.map((/** @type {any} */ sample) => sample.size))];
+  const cell = (/** @type {number[]} */ values) => {
+    const sorted = [...values].sort((a, b) => a - b);
+    const p95 = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * 0.95) - 1)];
+    return sorted.length === 0 ? '–' : `**${ms(spread(sorted)?.median ?? 0)}** (p95 ${ms(p95)}; n ${sorted.length})`;
+  };
+  const rows = sizes.flatMap((size) =>
+    ['leaf', 'root'].map((place) => {
+      const of = (/** @type {string} */ key) => run.samples.filter((/** @type {any} */ sample) => sample.size === size && sample.place === place).flatMap((/** @type {any} */ sample) => sample[key]);
+      return [`${Number(size).toLocaleString('en')}, ${place}`, cell(of('patchMs')), cell(of('evaluatedMs')), cell(of('paintMs')), cell(of('outputMs'))];
+    }),
+  );
+  lines.push(...table(['components, edit', 'patch ready', 'evaluated', 'painted', 'whole output'], rows), '', 'Samples: [hmr.json](hmr.json).', '');
+  await write(folder, 'hmr.md', lines, []);
+}
+
 /** Writes `native.md` and its charts from `native.json`. @param {string} folder */
 export async function nativeReport(folder) {
   const run = JSON.parse(await readFile(join(folder, 'native.json'), 'utf8'));
@@ -252,4 +278,5 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const folder = process.argv[2] ?? join(here, 'results');
   if (existsSync(join(folder, 'browser.json'))) await browserReport(folder);
   if (existsSync(join(folder, 'native.json'))) await nativeReport(folder);
+  if (existsSync(join(folder, 'hmr.json'))) await hmrReport(folder);
 }

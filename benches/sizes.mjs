@@ -34,7 +34,8 @@ for (const name of names) {
   });
 }
 const sum = (/** @type {'raw' | 'gzip' | 'brotli'} */ key) => rows.reduce((total, row) => total + row[key], 0);
-rows.push({ name: 'together', raw: sum('raw'), gzip: sum('gzip'), brotli: sum('brotli') });
+const total = sum('brotli');
+rows.push({ name: 'together', raw: sum('raw'), gzip: sum('gzip'), brotli: total });
 
 const text = `${[
   ['', 'raw', 'gzip -9', 'brotli 11'],
@@ -44,7 +45,6 @@ const text = `${[
   .join('\n')}\n`;
 console.log(text);
 
-const total = sum('brotli');
 if (values.update) {
   await writeFile(snapshot, text);
   console.log(`Wrote ${snapshot}.`);

@@ -214,7 +214,11 @@ fn options(draw: &mut Draw) -> Value {
     output["entryFileNames"] = json!("[name]-[hash].js");
     output["codeSplitting"] = json!({ "groups": [{ "name": "odd", "test": "m[135]" }] });
   }
-  json!({ "input": "m0.tsx", "output": output, "metafile": true, "explain": true, "external": ["elsewhere"] })
+  let mut options = json!({ "input": "m0.tsx", "output": output, "metafile": true, "explain": true, "external": ["elsewhere"] });
+  if draw.one_in(3) && format == "esm" {
+    options["dev"] = json!({});
+  }
+  options
 }
 
 fn path(index: usize) -> String {
@@ -264,7 +268,16 @@ async fn sequence(seed: u64) -> usize {
   }
   sources.write("common.cjs", COMMON.as_bytes()).expect("the path is right");
   let mut before = None;
+  // What the one page was told, where there is one.
+  let mut told: Option<Sources> = None;
   for step in 0..STEPS_PER_SEED {
+    if let Some(last) = &told
+      && draw.one_in(2)
+    {
+      let changes = sources.changes_since(last);
+      context.update(&sources.snapshot(), &changes, &job).await.expect("it runs");
+      told = Some(sources.clone());
+    }
     let changes = before.as_ref().map(|before| sources.changes_since(before));
     let snapshot = sources.snapshot();
     let rebuilt = context.rebuild(&snapshot, changes.as_ref(), &job).await.expect("it runs");
@@ -286,6 +299,10 @@ async fn sequence(seed: u64) -> usize {
       );
     }
     before = Some(sources.clone());
+    if given["dev"].is_object() && told.is_none() {
+      context.connect("page").await;
+      told = Some(sources.clone());
+    }
     for _ in 0..=usize::from(draw.one_in(4)) {
       let index = draw.below(MODULES);
       let module = &mut modules[index];

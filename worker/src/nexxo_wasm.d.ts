@@ -32,6 +32,10 @@ export class Engine {
 }
 
 export class Context {
+  update(cancel: CancelToken): Promise<unknown>;
+  factories(page: string, modules: string[], cancel: CancelToken): Promise<unknown>;
+  connect(page: string): void;
+  disconnect(page: string): void;
   rebuild(cancel: CancelToken, onEvent: (event: ExplainEvent) => void): Promise<BuildResult>;
   free(): void;
 }

@@ -1,6 +1,7 @@
 // This file is a project on the page's side: its sources, which outlive every
 // worker, and its builds, of which one runs and at most one waits.
 
+import { Dev } from './dev.ts';
 import { NexxoError, cancelled, disposed, problemOf, superseded, unclonableOptions } from './error.ts';
 import { Files, normalizePath } from './files.ts';
 import type { Contents } from './files.ts';
@@ -132,6 +133,11 @@ export class Project {
     return context;
   }
 
+  /** Builds for development: the pages that run the output are kept up to date. */
+  dev(options: protocol.BuildOptions, request: ContextRequest = {}): Dev {
+    return new Dev(this.context({ ...options, dev: options.dev ?? {} }, request));
+  }
+
   /** Forgets the files, here and in the worker, and rejects what is open. Safe to call twice. */
   dispose(): void {
     this.end(cancelled('its project'));
@@ -252,6 +258,29 @@ export class Context {
     });
   }
 
+  /**
+   * Makes what the connected pages need to become what the files are now, and builds no output: for contexts with
+   * the option `dev`. `Dev` does this and all that belongs to it.
+   */
+  update(request: RebuildRequest = {}): Promise<protocol.UpdateResult> {
+    return this.#ask((id) => ({ type: 'update', id, ...this.#address() }), request.signal);
+  }
+
+  /** The code of modules that a page has only as part of a chunk. @internal */
+  factories(page: string, modules: string[]): Promise<string> {
+    return this.#ask((id) => ({ type: 'factories', id, ...this.#address(), page, modules }), undefined);
+  }
+
+  /** A page loads what the last rebuild gave: from now on, updates have patches for it. @internal */
+  connect(page: string): void {
+    if (!this.#disposed && this.#createdAs !== undefined) this.#nexxo.post({ type: 'connect', ...this.#address(), page });
+  }
+
+  /** @internal */
+  disconnect(page: string): void {
+    if (!this.#disposed && this.#createdAs !== undefined) this.#nexxo.post({ type: 'disconnect', ...this.#address(), page });
+  }
+
   /** Forgets what was kept, and rejects what is open. Safe to call twice. */
   dispose(): void {
     this.end(cancelled('its context'));
@@ -275,26 +304,40 @@ export class Context {
   }
 
   #startRebuild(signal: AbortSignal | undefined): Flight<BuildResult> {
-    this.#project.sync();
-    const [project, context, onEvent] = [this.#projectNumber, this.#number, this.#onEvent];
-    const deadlineMs = this.#options.limits?.deadlineMs;
-    if (this.#createdAs === undefined) {
-      const created = this.#nexxo.send(
-        (id) => {
-          this.#createdAs = id;
-          const hooks = this.#plugins.declarations;
-          return { type: 'context', id, project, context, options: this.#options, hooks };
-        },
-        { plugins: this.#plugins, deadlineMs },
-      );
-      // Why there is no context, its rebuild tells.
-      created.result.catch(() => {});
-    }
+    this.#reach();
+    const onEvent = this.#onEvent;
     const flight = this.#nexxo.send<protocol.BuildResult>(
-      (id) => ({ type: 'rebuild', id, project, context, events: onEvent !== undefined }),
-      { signal, onEvent, deadlineMs },
+      (id) => ({ type: 'rebuild', id, ...this.#address(), events: onEvent !== undefined }),
+      { signal, onEvent, deadlineMs: this.#options.limits?.deadlineMs },
     );
     return { result: flight.result.then(withText), landed: flight.landed };
+  }
+
+  #ask<Value>(message: (id: number) => protocol.ToWorker, signal: AbortSignal | undefined): Promise<Value> {
+    return attempt(() => {
+      if (this.#disposed) throw new NexxoError(disposed('This context'));
+      this.#reach();
+      return this.#nexxo.send<Value>(message, { signal, deadlineMs: this.#options.limits?.deadlineMs }).result;
+    });
+  }
+
+  #address(): { project: number; context: number } {
+    return { project: this.#projectNumber, context: this.#number };
+  }
+
+  /** Sees that the worker has the files as they are, and this context. */
+  #reach(): void {
+    this.#project.sync();
+    if (this.#createdAs !== undefined) return;
+    const created = this.#nexxo.send(
+      (id) => {
+        this.#createdAs = id;
+        return { type: 'context', id, ...this.#address(), options: this.#options, hooks: this.#plugins.declarations };
+      },
+      { plugins: this.#plugins, deadlineMs: this.#options.limits?.deadlineMs },
+    );
+    // Why there is no context, its rebuild tells.
+    created.result.catch(() => {});
   }
 }
 

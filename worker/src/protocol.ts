@@ -27,6 +27,8 @@ export interface BuildOptions {
   /** The value of `this` at the top level of a module. Default `undefined`. */
   context?: string;
   output?: OutputOptions;
+  /** The output is for development: its modules can be replaced while it runs. */
+  dev?: DevOptions;
   /** Report inputs, outputs, and who imports whom. Default `false`. */
   metafile?: boolean;
   /** Report every decision, not only the stages. Default `false`. */
@@ -164,6 +166,12 @@ export interface ChunkGroup {
   minShareCount?: number;
 }
 
+/** The output is for development: its modules can be replaced while it runs. */
+export interface DevOptions {
+  /** React components keep their state (Fast Refresh). Default `true`; without React it costs nothing but its runtime. */
+  react?: boolean;
+}
+
 /** Bounds that end in a diagnostic, not in a hang or a crash. */
 export interface Limits {
   /** Milliseconds from the start of the build. Default 30,000. */
@@ -181,6 +189,35 @@ export interface BuildResult {
   diagnostics: Diagnostic[];
   metafile?: Metafile;
   stages: StageEvent[];
+}
+
+/** What the pages that run an earlier state need. It has errors exactly when `ok` is `false`; then no page is sent anything. */
+export interface UpdateResult {
+  ok: boolean;
+  /** The files that differ from the last update, relative to `cwd`. */
+  changed: string[];
+  /** At most one for each page. */
+  patches: Patch[];
+  /** Why all pages have to load again, where that is so: no patch can do. */
+  reload?: string;
+  diagnostics: Diagnostic[];
+  /** Milliseconds. */
+  durationMs: number;
+}
+
+/** What one page is sent. */
+export interface Patch {
+  page: string;
+  /** From 1, for each page. A page that misses one has to load again. */
+  seq: number;
+  /** The modules that changed. */
+  changedIds: string[];
+  /** The modules whose code it has: those, and what may have to run again with them. */
+  moduleIds: string[];
+  /** An ES module. It registers what it has, and runs nothing of it. */
+  code: string;
+  /** JSON text of the source map. */
+  map?: string;
 }
 
 /** A file of the output. */
@@ -374,6 +411,10 @@ export type ToWorker =
   | { type: 'build'; id: number; project: number; options: BuildOptions; hooks: HookDeclaration[]; events: boolean }
   | { type: 'context'; id: number; project: number; context: number; options: BuildOptions; hooks: HookDeclaration[] }
   | { type: 'rebuild'; id: number; project: number; context: number; events: boolean }
+  | { type: 'update'; id: number; project: number; context: number }
+  | { type: 'factories'; id: number; project: number; context: number; page: string; modules: string[] }
+  | { type: 'connect'; project: number; context: number; page: string }
+  | { type: 'disconnect'; project: number; context: number; page: string }
   | { type: 'forget'; project: number; context: number }
   | { type: 'transform'; id: number; code: string; request: TransformRequest }
   | { type: 'cancel'; id: number }
@@ -415,4 +456,30 @@ export type HookName = 'resolveId' | 'load' | 'transform';
 export interface HookDeclaration {
   name: string;
   hooks: { hook: HookName; filter?: string }[];
+}
+
+// ---------------------------------------------------------------------------
+// Messages between the client of hot module replacement, which runs in the app,
+// and whoever has the engine. They too exist in TypeScript only.
+
+/** To the app. */
+export type ToPage =
+  | { type: 'update'; seq: number; changed: string[]; code: string; files: string[] }
+  | { type: 'factories'; request: number; code: string }
+  | { type: 'reload'; reason: string }
+  | { type: 'error'; diagnostics: Diagnostic[] }
+  | { type: 'custom'; event: string; data: unknown };
+
+/** From the app. */
+export type FromPage =
+  | { type: 'hello' }
+  | { type: 'factories'; request: number; modules: string[] }
+  | { type: 'updated'; seq: number; files: string[]; boundaries: Boundary[]; replaced: string[] }
+  | { type: 'reloading'; reason: string }
+  | { type: 'custom'; event: string; data: unknown };
+
+/** Where a change ends: `accepted` is the module that is run again there. */
+export interface Boundary {
+  module: string;
+  accepted: string;
 }

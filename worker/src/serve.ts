@@ -155,6 +155,18 @@ export class Server {
       case 'rebuild':
         this.#rebuild(message);
         return;
+      case 'update':
+        this.#ask(message, (context, cancel) => context.update(cancel));
+        return;
+      case 'factories':
+        this.#ask(message, (context, cancel) => context.factories(message.page, message.modules, cancel));
+        return;
+      case 'connect':
+        this.#context(message)?.connect(message.page);
+        return;
+      case 'disconnect':
+        this.#context(message)?.disconnect(message.page);
+        return;
       case 'forget':
         this.#forget(this.#projects.get(message.project), message.context);
         return;
@@ -234,6 +246,27 @@ export class Server {
     this.#run(id, message.events, [project.running, context.running], (cancel, onEvent) =>
       made.rebuild(cancel, onEvent),
     );
+  }
+
+  #context({ project, context }: { project: number; context: number }): wasm.Context | undefined {
+    const made = this.#projects.get(project)?.contexts.get(context)?.made;
+    return made === undefined || isDiagnostic(made) ? undefined : made;
+  }
+
+  /** Asks a context for something that is no build. */
+  #ask(
+    message: { id: number; project: number; context: number },
+    ask: (context: wasm.Context, cancel: wasm.CancelToken) => Promise<unknown>,
+  ): void {
+    const { id } = message;
+    this.#began(id);
+    const project = this.#projects.get(message.project);
+    const context = project?.contexts.get(message.context);
+    if (project === undefined || context === undefined) return this.#refuse(id, notOpen('context'));
+    const { made } = context;
+    if (isDiagnostic(made)) return this.#refuse(id, made);
+    if (project.refused !== undefined) return this.#refuse(id, project.refused);
+    this.#run(id, false, [project.running, context.running], (cancel) => ask(made, cancel));
   }
 
   /** Runs a build that can be cancelled, and answers when it is done. */

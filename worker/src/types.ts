@@ -1,6 +1,7 @@
 // This file lists the types that users of the package see, in the browser and
 // under Node alike. Messages and the worker's side are not among them.
 
+export type { Dev, DevPage, DevReport, PagePort } from './dev.ts';
 export type { Contents } from './files.ts';
 export type { Nexxo, RestartEvent } from './nexxo.ts';
 export type {
@@ -22,15 +23,18 @@ export type {
   RebuildRequest,
 } from './project.ts';
 export type {
+  Boundary,
   BuildOptions,
   ChunkEvent,
   ChunkGroup,
   ChunkReason,
   CodeSplittingOptions,
   DecoratorOptions,
+  DevOptions,
   Diagnostic,
   ExplainEvent,
   Format,
+  FromPage,
   ImportKind,
   JsxOptions,
   Limits,
@@ -43,6 +47,7 @@ export type {
   ModuleReason,
   ModuleType,
   OutputOptions,
+  Patch,
   Platform,
   Pong,
   Position,
@@ -54,8 +59,10 @@ export type {
   Severity,
   Stage,
   StageEvent,
+  ToPage,
   TransformOptions,
   TransformRequest,
   TransformResult,
   TreeshakeOptions,
+  UpdateResult,
 } from './protocol.ts';

@@ -2,7 +2,7 @@
 // talks to the engine, and it does so as any user of the package would.
 
 import { createNexxo, NexxoError } from 'nexxo';
-import type { BuildOptions, BuildResult, Context, Diagnostic, ExplainEvent, Nexxo, Project, StageEvent } from 'nexxo';
+import type { BuildOptions, BuildResult, Context, Dev, DevReport, Diagnostic, ExplainEvent, Nexxo, PagePort, Project, StageEvent } from 'nexxo';
 import { Topic } from './topic.ts';
 import type { Change, Workspace } from './workspace.ts';
 
@@ -23,11 +23,21 @@ export interface BuildState {
   current: boolean;
   /** Whether the engine stopped and was replaced since the last change. */
   restarted: boolean;
+  /** What the last change came to in the running app, where its modules were replaced. */
+  replaced: Replaced | undefined;
 }
 
 export interface GoodBuild {
   result: BuildResult;
   options: BuildOptions;
+  /** The page that is to run it, in a development build. Where it is the one that runs already, it stays as it is. */
+  page: string | undefined;
+}
+
+export interface Replaced {
+  modules: number;
+  /** The modules that took the change on. */
+  boundaries: string[];
 }
 
 /** The stages of the build that runs, or ran last, as they come in. */
@@ -50,6 +60,8 @@ const configPath = 'nexxo.config.json';
 
 /** Long enough for a burst of keys, short enough not to be noticed. */
 const debounceMs = 60;
+/** Modules are replaced at once; the whole output is of interest when the typing stops. */
+const outputDebounceMs = 600;
 
 const nothingBuilt: BuildState = {
   phase: 'initializing',
@@ -59,6 +71,7 @@ const nothingBuilt: BuildState = {
   durationMs: 0,
   current: false,
   restarted: false,
+  replaced: undefined,
 };
 
 export class Builder {
@@ -70,6 +83,9 @@ export class Builder {
   #project: Project | undefined;
   /** Kept as long as the options are the same, because it knows what was built before. */
   #context: Context | undefined;
+  /** The same for development: it keeps the app running while its modules are replaced. */
+  #dev: Dev | undefined;
+  #page: string | undefined;
   #options: BuildOptions = {};
   #optionsText = '';
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -106,21 +122,68 @@ export class Builder {
     void this.build();
   }
 
-  /** Builds now. A newer call takes the place of one that still waits. */
-  async build(): Promise<void> {
+  /** Connects the frame in which a page of a development build runs. */
+  attach(page: string, port: PagePort): void {
+    this.#dev?.attach(page, port);
+  }
+
+  /** Builds now, for an app that starts anew. A newer call takes the place of one that still waits. */
+  build(): Promise<void> {
+    return this.#work(async (project, options) => {
+      if (this.#mode === 'production') {
+        const result = await this.#contextFor(project, options).rebuild();
+        return { result, good: { result, options, page: undefined } };
+      }
+      const { id, result } = await this.#devFor(project, options).open();
+      if (result.ok) this.#page = id;
+      return { result, good: { result, options, page: id } };
+    });
+  }
+
+  /** Brings the running app up to date; without one, builds. */
+  async #update(): Promise<void> {
+    const revision = this.#revision;
+    if (this.#dev === undefined || this.#page === undefined || this.#mode === 'production' || !this.#sameOptions()) return this.build();
+    const started = performance.now();
+    this.#report({ phase: 'building', replaced: undefined });
+    try {
+      const { ok, diagnostics, reload } = await this.#dev.update();
+      if (reload !== undefined) return;
+      this.#report({ phase: 'done', ok, diagnostics, durationMs: performance.now() - started, current: revision === this.#revision });
+    } catch (thrown) {
+      this.#report({ phase: 'done', ok: false, diagnostics: [diagnosticOf(thrown)], current: revision === this.#revision });
+    }
+    this.#timer = setTimeout(() => void this.#refresh(), outputDebounceMs);
+  }
+
+  /** The whole output again, beside an app that is up to date already. */
+  async #refresh(): Promise<void> {
+    const [dev, page, revision] = [this.#dev, this.#page, this.#revision];
+    if (dev === undefined || page === undefined) return;
+    try {
+      const options = this.#readOptions();
+      const result = await dev.build();
+      if (page !== this.#page || revision !== this.#revision) return;
+      const { ok, diagnostics } = result;
+      this.#report({ ok, diagnostics, ...(ok ? { lastGood: { result, options, page } } : {}) });
+    } catch {
+      // Nobody waits for it, and what is wrong the next edit tells.
+    }
+  }
+
+  async #work(make: (project: Project, options: BuildOptions) => Promise<{ result: BuildResult; good: GoodBuild }>): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#project === undefined) return;
     const build = (this.#lastBuild += 1);
     const revision = this.#revision;
     const started = performance.now();
-    this.#report({ phase: 'building' });
+    this.#report({ phase: 'building', replaced: undefined });
     let done: Partial<BuildState>;
     try {
-      const options = this.#readOptions();
-      const result = await this.#contextFor(this.#project, options).rebuild();
+      const { result, good } = await make(this.#project, this.#readOptions());
       const durationMs = performance.now() - started;
       done = { diagnostics: result.diagnostics, ok: result.ok, durationMs };
-      if (result.ok) done.lastGood = { result, options };
+      if (result.ok) done.lastGood = good;
     } catch (thrown) {
       if (thrown instanceof NexxoError && (thrown.code === 'SUPERSEDED' || thrown.code === 'CANCELLED')) return;
       done = { diagnostics: [diagnosticOf(thrown)], ok: false, durationMs: performance.now() - started };
@@ -145,13 +208,26 @@ export class Builder {
       if (contents !== undefined) this.#project?.write(path, contents);
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.build(), debounceMs);
+    this.#timer = setTimeout(() => void this.#update(), debounceMs);
+  }
+
+  #heard(report: DevReport): void {
+    if (report.type === 'updated') {
+      const boundaries = [...new Set(report.boundaries.map(({ module }) => module))];
+      this.#report({ replaced: { modules: report.replaced.length, boundaries } });
+    } else if (report.type === 'reload' && report.page === this.#page) {
+      // An app that asks for this again and again gets it no faster than a person types.
+      this.#page = undefined;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.build(), debounceMs);
+    }
   }
 
   #restarted(): void {
     // A build under way is rejected with the reason, and might well break the new instance too.
     // Without one the engine broke by itself: the new instance shows whether it is well again.
     const idle = this.state.value.phase !== 'building';
+    this.#page = undefined;
     this.#report({ restarted: true });
     if (idle) void this.build();
   }
@@ -161,13 +237,37 @@ export class Builder {
   }
 
   #contextFor(project: Project, options: BuildOptions): Context {
-    const text = JSON.stringify(options);
-    if (this.#context === undefined || text !== this.#optionsText) {
-      this.#context?.dispose();
-      this.#context = project.context(options, { onEvent: (event) => this.#hear(event) });
-      this.#optionsText = text;
-    }
+    this.#forgetOther(options);
+    this.#context ??= project.context(options, { onEvent: (event) => this.#hear(event) });
     return this.#context;
+  }
+
+  #devFor(project: Project, options: BuildOptions): Dev {
+    this.#forgetOther(options);
+    if (this.#dev === undefined) {
+      this.#dev = project.dev(options, { onEvent: (event) => this.#hear(event) });
+      this.#dev.on('report', (report) => this.#heard(report));
+    }
+    return this.#dev;
+  }
+
+  #sameOptions(): boolean {
+    try {
+      return JSON.stringify(this.#readOptions()) === this.#optionsText;
+    } catch {
+      // What is wrong with them, the build tells.
+      return false;
+    }
+  }
+
+  /** Disposes of what was made for other options. */
+  #forgetOther(options: BuildOptions): void {
+    const text = JSON.stringify(options);
+    if (text === this.#optionsText) return;
+    this.#context?.dispose();
+    this.#dev?.dispose();
+    this.#context = this.#dev = this.#page = undefined;
+    this.#optionsText = text;
   }
 
   /** The project's own options, with the defines and the minifier of the chosen mode. */

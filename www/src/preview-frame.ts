@@ -51,8 +51,22 @@ function listen(): void {
   addEventListener('message', (event: MessageEvent<RunMessage>) => {
     // The project's own messages to itself look alike, but come from elsewhere.
     if (event.source !== page || event.origin !== pageOrigin || event.data.nonce !== nonce) return;
+    const [port] = event.ports;
+    if (port !== undefined) connect(port);
     if (event.data.type === 'run') void run(event.data);
   });
+}
+
+/** Where the client of hot module replacement, which is part of the app's output, finds the engine. */
+function connect(port: MessagePort): void {
+  (globalThis as { __nexxo_hmr__?: unknown }).__nexxo_hmr__ = {
+    send: (message: unknown) => port.postMessage(message),
+    listen(receive: (message: unknown) => void) {
+      port.onmessage = ({ data }) => receive(data);
+    },
+    // The page makes another frame.
+    reload() {},
+  };
 }
 
 async function run({ html, scripts }: RunMessage): Promise<void> {

@@ -44,8 +44,10 @@ export function createPreview(workspace: Workspace, builder: Builder, output: Co
     waiting.textContent = whyNothing(state);
     note.hidden = phase === 'initializing' || ok || lastGood === undefined;
     if (lastGood === undefined || lastGood === last) return;
+    // An app that is kept up to date runs on; its output is of interest to others only.
+    const runs = lastGood.page !== undefined && lastGood.page === last?.page;
     last = lastGood;
-    if (!halted) start(lastGood);
+    if (!halted && !runs) start(lastGood);
   });
 
   addEventListener('message', (event: MessageEvent<unknown>) => {
@@ -88,7 +90,10 @@ export function createPreview(workspace: Workspace, builder: Builder, output: Co
           html: workspace.read('index.html'),
           scripts: runnable(result.outputFiles, format === 'esm'),
         };
-        run.frame.contentWindow?.postMessage(data, '*');
+        const { page } = run.build;
+        const channel = page === undefined ? undefined : new MessageChannel();
+        run.frame.contentWindow?.postMessage(data, '*', channel === undefined ? [] : [channel.port2]);
+        if (page !== undefined && channel !== undefined) builder.attach(page, channel.port1);
         return;
       }
       case 'ran':
@@ -139,7 +144,9 @@ export function createPreview(workspace: Workspace, builder: Builder, output: Co
 
   function rerun(): void {
     halted = false;
-    if (last !== undefined) start(last);
+    // A page is one run of the app; the next one is another page.
+    if (last?.page !== undefined) void builder.build();
+    else if (last !== undefined) start(last);
   }
 }
 

@@ -27,7 +27,7 @@ export function createStatus(builder: Builder): void {
   });
 }
 
-function words({ phase, durationMs, diagnostics, ok, restarted }: BuildState): string {
+function words({ phase, durationMs, diagnostics, ok, restarted, replaced }: BuildState): string {
   switch (phase) {
     case 'initializing':
       return 'Starting the engine…';
@@ -37,6 +37,7 @@ function words({ phase, durationMs, diagnostics, ok, restarted }: BuildState): s
       return 'The engine could not start';
     case 'done': {
       const problems = diagnostics.length === 0 ? '' : `, ${count(diagnostics.length, 'problem')}`;
+      if (replaced !== undefined && ok) return `${count(replaced.modules, 'module')} replaced in ${milliseconds(durationMs)}, at ${replaced.boundaries.join(', ')}${problems}`;
       return `${restarted ? 'Engine restarted. ' : ''}${ok ? 'Built in' : 'Failed after'} ${milliseconds(durationMs)}${problems}`;
     }
   }

@@ -10,7 +10,9 @@ use crate::{Result, pkg, setup};
 
 pub(crate) fn command(arguments: &[String]) -> Result {
   let (which, flags) = match arguments.split_first() {
-    Some((which, flags)) if matches!(which.as_str(), "browser" | "native") => (which, flags),
+    Some((which, flags)) if matches!(which.as_str(), "browser" | "native" | "hmr") => {
+      (which, flags)
+    }
     _ => return Err(USAGE.to_owned()),
   };
   setup::npm_packages(&root().join("benches"), "the peers that are timed, and what is bundled")?;
@@ -20,7 +22,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   if !flags.iter().any(|flag| flag == "--help" || flag == "-h") {
     bench.env("NEXXO_PKG_DIR", pkg::package(Kind::Release)?);
     match which.as_str() {
-      "browser" => bench.env("NEXXO_CHROMIUM", setup::chromium()?),
+      "browser" | "hmr" => bench.env("NEXXO_CHROMIUM", setup::chromium()?),
       _ => bench.env("NEXXO_BIN", native()?),
     };
   }
@@ -28,7 +30,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
 }
 
 const USAGE: &str =
-  "Say which bench: `cargo xtask bench browser` or `cargo xtask bench native`, then its flags.";
+  "Say which bench: `cargo xtask bench browser`, `native` or `hmr`, then its flags.";
 
 /// The native command; the bench finds its own commands in the same folder.
 fn native() -> Result<PathBuf> {

@@ -262,8 +262,12 @@ fn package(context: &mut Context) -> Result<Counts> {
 }
 
 /// The projects of TypeScript that have no errors.
-pub(crate) const TYPESCRIPT: &[&str] =
-  &["worker/tsconfig.json", "worker/tsconfig.node.json", "www/tsconfig.json"];
+pub(crate) const TYPESCRIPT: &[&str] = &[
+  "worker/tsconfig.json",
+  "worker/tsconfig.node.json",
+  "www/tsconfig.json",
+  "crates/nexxo/hmr/tsconfig.json",
+];
 
 fn types(_: &mut Context) -> Result<Counts> {
   setup::npm_packages(&root(), pkg::NPM)?;

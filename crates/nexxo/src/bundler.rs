@@ -10,9 +10,9 @@ use std::{
 
 use rolldown::{Bundler, BundlerOptions};
 use rolldown_common::{
-  AddonOutputOption, BundlerTransformOptions, ChecksOptions, CodeSplittingMode, Either,
-  EsModuleFlag, ExperimentalOptions, GlobalsOutputOption, InjectImport, InnerOptions, InputItem,
-  IsExternal, ManualCodeSplittingOptions, MatchGroup, MatchGroupName, MatchGroupTest,
+  AddonOutputOption, BundlerTransformOptions, ChecksOptions, CodeSplittingMode, DevModeOptions,
+  Either, EsModuleFlag, ExperimentalOptions, GlobalsOutputOption, InjectImport, InnerOptions,
+  InputItem, IsExternal, ManualCodeSplittingOptions, MatchGroup, MatchGroupName, MatchGroupTest,
   ModuleSideEffects, ModuleType as RolldownModuleType, OutputExports, OutputFormat,
   PropertyReadSideEffects, RawMinifyOptions, SourceMapType, TreeshakeOptions as RolldownTreeshake,
   TsConfig,
@@ -23,12 +23,14 @@ use rolldown_utils::{js_regex::HybridRegex, pattern_filter::StringOrRegex};
 
 use crate::{
   diagnostic::{duplicate_entry, invalid_option, invalid_path, missing_input},
+  hmr,
   hooks::Plugins,
   protocol::{
-    self, Alias, BuildOptions, ChunkGroup, CodeSplitting, CodeSplittingOptions, Diagnostic,
-    EsModule, Exports, Format, HashCharacters, Inject, Input, Jsx, JsxMode, JsxOptions, JsxRuntime,
-    LegalComments, Minify, ModuleType, OutputOptions, Platform, PreserveEntrySignatures,
-    ResolveOptions, Sourcemap, SourcemapKind, Target, TransformOptions, Treeshake, Tsconfig,
+    self, Alias, BuildOptions, ChunkGroup, CodeSplitting, CodeSplittingOptions, DevOptions,
+    Diagnostic, EsModule, Exports, Format, HashCharacters, Inject, Input, Jsx, JsxMode, JsxOptions,
+    JsxRuntime, LegalComments, Minify, ModuleType, OutputOptions, Platform,
+    PreserveEntrySignatures, ResolveOptions, Sourcemap, SourcemapKind, Target, TransformOptions,
+    Treeshake, Tsconfig,
   },
   snapshot::{GuardedView, normalize_path},
 };
@@ -70,7 +72,10 @@ pub(crate) fn prepare(
   let transform = options.transform.clone().unwrap_or_default();
   let code_splitting =
     output.code_splitting.as_ref().and_then(|given| code_splitting(given, &mut mistakes));
-  let raw_transform = transform_options(&transform);
+  let mut raw_transform = transform_options(&transform);
+  if let Some(dev) = &options.dev {
+    for_development(&mut raw_transform, dev);
+  }
   if !mistakes.is_empty() {
     return Err(mistakes);
   }
@@ -138,6 +143,10 @@ pub(crate) fn prepare(
     treeshake: treeshake(options.treeshake.as_ref()),
     experimental: Some(ExperimentalOptions {
       incremental_build: incremental.then_some(true),
+      dev_mode: options.dev.as_ref().map(|dev| DevModeOptions {
+        implement: Some(hmr::runtime(dev)),
+        ..DevModeOptions::default()
+      }),
       ..ExperimentalOptions::default()
     }),
     minify: minify.map(|minify| match minify {
@@ -184,6 +193,19 @@ pub(crate) fn prepare(
   Ok(Prepared { options, cwd, warnings })
 }
 
+/// Components as React's refresh runtime has to know them, and with their places.
+fn for_development(transform: &mut BundlerTransformOptions, dev: &DevOptions) {
+  if dev.react == Some(false) {
+    return;
+  }
+  let jsx = transform.jsx.take().unwrap_or_else(|| Either::Right(Default::default()));
+  transform.jsx = Some(jsx.map_right(|jsx| rolldown_common::JsxOptions {
+    development: jsx.development.or(Some(true)),
+    refresh: Some(Either::Left(true)),
+    ..jsx
+  }));
+}
+
 /// Makes a bundler that reads through the view.
 ///
 /// # Errors
@@ -191,10 +213,13 @@ pub(crate) fn prepare(
 pub(crate) fn create(
   options: BundlerOptions,
   plugins: &Plugins,
+  dev: Option<&DevOptions>,
   view: &Arc<GuardedView>,
 ) -> BuildResult<Bundler> {
   let shared = Arc::clone(view);
-  with_view(shared, || Bundler::with_plugins(options, plugins.bridges(view)))
+  let mut all = plugins.bridges(view);
+  all.extend(dev.into_iter().flat_map(hmr::plugins));
+  with_view(shared, || Bundler::with_plugins(options, all))
 }
 
 /// The entries as the options name them.

@@ -2,9 +2,10 @@
 //! not depend on which of them arrived first.
 
 use arcstr::ArcStr;
+use rolldown::Bundler;
 use rolldown_common::{
   EntryPoint, EntryPointKind, ExportsKind, ImportKind as RolldownImportKind, ImportRecordMeta,
-  Module as RolldownModule, ModuleIdx, ModuleTable, ModuleType,
+  Module as RolldownModule, ModuleIdx, ModuleTable, ModuleType, ResolvedImportRecord,
 };
 use rustc_hash::FxHashMap;
 
@@ -15,6 +16,8 @@ use crate::protocol::ImportKind;
 pub(crate) struct Graph {
   pub(crate) modules: Vec<Module>,
   by_id: FxHashMap<String, usize>,
+  /// Of a graph of some modules: how many those are. The others are only imported by them.
+  scanned: usize,
 }
 
 #[derive(Debug)]
@@ -87,13 +90,7 @@ impl Graph {
           .resolved_module
           .filter(|_| !is_runtime)
           .map(|idx| visit(idx, reached_by, &mut order));
-        own.push(Import {
-          specifier: record.module_request.to_string(),
-          kind,
-          span: (record.importer_span.start, record.importer_span.end),
-          in_try: record.meta.contains(ImportRecordMeta::InTryCatchBlock),
-          target,
-        });
+        own.push(Import::new(record, kind, target));
       }
       imports.push(own);
       at += 1;
@@ -102,6 +99,48 @@ impl Graph {
       module.imports = imports;
     }
     graph
+  }
+
+  /// Some modules as they were last scanned, with what they import and no more.
+  pub(crate) fn of(bundler: &Bundler, ids: &[String]) -> Self {
+    let mut graph = Self::default();
+    let reached_by = ReachedBy::Entry;
+    for module in ids.iter().filter_map(|id| bundler.scanned_module(id)) {
+      graph.add(Module::new(module, reached_by));
+    }
+    let own = graph.modules.len();
+    for place in 0..own {
+      let Some(module) = bundler.scanned_module(&graph.modules[place].id) else { continue };
+      let mut imports = Vec::new();
+      for record in module.import_records() {
+        let Some(kind) = import_kind(record.kind) else { continue };
+        let is_runtime = record.module_request.starts_with("rolldown:");
+        let target = record
+          .resolved_module
+          .filter(|_| !is_runtime)
+          .and_then(|idx| bundler.scanned_module_at(idx))
+          .map(|target| match graph.by_id.get(target.id().as_str()) {
+            Some(&place) => place,
+            None => graph.add(Module::new(target, reached_by)),
+          });
+        imports.push(Import::new(record, kind, target));
+      }
+      graph.modules[place].imports = imports;
+    }
+    graph.scanned = own;
+    graph
+  }
+
+  fn add(&mut self, module: Module) -> usize {
+    let place = self.modules.len();
+    self.by_id.insert(module.id.clone(), place);
+    self.modules.push(module);
+    place
+  }
+
+  /// The ids of the modules that a graph of some was made for.
+  pub(crate) fn own_ids(&self) -> Vec<String> {
+    self.modules[..self.scanned].iter().map(|module| module.id.clone()).collect()
   }
 
   /// Takes a module's new text, in which its imports stand elsewhere.
@@ -140,6 +179,18 @@ impl Graph {
 
   pub(crate) fn imports_count(&self) -> usize {
     self.modules.iter().map(|module| module.imports.len()).sum()
+  }
+}
+
+impl Import {
+  fn new(record: &ResolvedImportRecord, kind: ImportKind, target: Option<usize>) -> Self {
+    Self {
+      specifier: record.module_request.to_string(),
+      kind,
+      span: (record.importer_span.start, record.importer_span.end),
+      in_try: record.meta.contains(ImportRecordMeta::InTryCatchBlock),
+      target,
+    }
   }
 }
 

@@ -21,6 +21,7 @@ mod check;
 mod emit;
 mod execute;
 mod graph;
+mod hmr;
 pub mod hooks;
 mod nesting;
 mod plan;

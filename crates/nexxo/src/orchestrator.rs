@@ -22,16 +22,19 @@ use crate::{
   bundler::{self, Prepared},
   check::{Checker, in_order},
   diagnostic::{
-    cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, superseded,
+    cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, shown_id,
+    superseded,
   },
   emit,
   execute::{self, Earlier, Executed},
   graph::Graph,
+  hmr::Pages,
   hooks::Plugins,
   host::Host,
-  plan::{self, Scope},
+  plan::{self, Scope, UpdateScope},
   protocol::{
     BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Stage, StageEvent, Tsconfig,
+    UpdateResult,
   },
   snapshot::{Changes, FileLimits, GuardedView, Snapshot},
 };
@@ -135,6 +138,52 @@ impl Context {
     drive(task, &stop, self.deadline_ms, job).await
   }
 
+  /// A page loads what the last rebuild gave. From now on, updates have patches for it.
+  pub async fn connect(&self, page: &str) {
+    self.state.lock().await.pages.connect(page);
+  }
+
+  /// Forgets a page.
+  pub async fn disconnect(&self, page: &str) {
+    self.state.lock().await.pages.disconnect(page);
+  }
+
+  /// Makes what the connected pages need to become what the sources are now.
+  /// `changes` is what differs from the last update or the rebuild before it.
+  ///
+  /// # Errors
+  /// As [`Context::rebuild`].
+  pub async fn update(
+    &self,
+    snapshot: &Snapshot,
+    changes: &Changes,
+    job: &Job,
+  ) -> Result<UpdateResult, Diagnostic> {
+    let mut state = Arc::clone(&self.state).lock_owned().await;
+    let (snapshot, changes, own_job) = (snapshot.clone(), changes.clone(), job.clone());
+    let stop = CancelToken::new();
+    let own_stop = stop.clone();
+    let task = async move { state.update(&snapshot, &changes, &own_job, own_stop).await };
+    drive(task, &stop, self.deadline_ms, job).await
+  }
+
+  /// The code of modules that a page has only as part of a chunk, by their ids.
+  ///
+  /// # Errors
+  /// As [`Context::rebuild`].
+  pub async fn factories(
+    &self,
+    page: &str,
+    modules: &[String],
+    job: &Job,
+  ) -> Result<String, Diagnostic> {
+    let mut state = Arc::clone(&self.state).lock_owned().await;
+    let (page, modules) = (page.to_owned(), modules.to_vec());
+    let stop = CancelToken::new();
+    let task = async move { state.factories(&page, &modules).await };
+    drive(task, &stop, self.deadline_ms, job).await
+  }
+
   async fn enter(&self, job: &Job) -> Result<OwnedMutexGuard<State>, Diagnostic> {
     if let Ok(state) = Arc::clone(&self.state).try_lock_owned() {
       return Ok(state);
@@ -156,12 +205,12 @@ impl Context {
 }
 
 /// Waits for a build, until it is cancelled or late.
-async fn drive(
-  task: impl Future<Output = BuildResult> + Send + 'static,
+async fn drive<T: Send + 'static>(
+  task: impl Future<Output = T> + Send + 'static,
   stop: &CancelToken,
   deadline_ms: u64,
   job: &Job,
-) -> Result<BuildResult, Diagnostic> {
+) -> Result<T, Diagnostic> {
   if job.cancel.is_cancelled() {
     return Err(cancelled());
   }
@@ -201,6 +250,7 @@ struct State {
   plugins: Plugins,
   incremental: bool,
   made: Option<Made>,
+  pages: Pages,
 }
 
 /// The bundler and what it last gave. Absent before the first build and after a broken one.
@@ -212,12 +262,14 @@ struct Made {
   left: Earlier,
   /// The modules that changed since, where they could not be read.
   unread: Vec<String>,
+  /// Whether an update since the last build changed which modules there are, or what they import.
+  reshaped: bool,
   result: Option<BuildResult>,
 }
 
 impl State {
   fn new(options: Arc<BuildOptions>, plugins: Plugins, incremental: bool) -> Self {
-    Self { options, plugins, incremental, made: None }
+    Self { options, plugins, incremental, made: None, pages: Pages::default() }
   }
 
   /// The data's path: init, graph, plan, check, execute, emit.
@@ -230,6 +282,9 @@ impl State {
   ) -> BuildResult {
     let (options, incremental) = (Arc::clone(&self.options), self.incremental);
     let mut progress = Progress::new(job, options.explain == Some(true));
+
+    // What changed since the last update, the pages are not told by this build.
+    self.pages.missed |= changes.is_none_or(|changes| !changes.is_empty());
 
     // 1. init
     let made = match self.init(snapshot, &stop) {
@@ -244,7 +299,9 @@ impl State {
     let (earlier, last) = (std::mem::take(&mut made.left), made.result.take());
     let unread = std::mem::take(&mut made.unread);
     let cwd = made.cwd.to_string_lossy().into_owned();
-    let scope = if incremental {
+    let scope = if std::mem::take(&mut made.reshaped) {
+      Scope::Full { reason: "an update changed what modules import" }
+    } else if incremental {
       plan::scope(earlier.graph.as_ref(), changes, &unread, snapshot)
     } else {
       Scope::Full { reason: "it is a build of its own" }
@@ -338,7 +395,7 @@ impl State {
       view.begin(snapshot.clone(), stop.clone());
       let checker =
         Checker { options: &self.options, cwd: &cwd, view: &view, snapshot: snapshot.clone() };
-      let bundler = bundler::create(options, &self.plugins, &view)
+      let bundler = bundler::create(options, &self.plugins, self.options.dev.as_ref(), &view)
         .map_err(|errors| checker.translate(errors.into_vec(), None))?;
       warnings.extend(execute::warnings_of(&bundler, &checker));
       let prepared_warnings = warnings;
@@ -349,10 +406,80 @@ impl State {
         cwd,
         left: Earlier::default(),
         unread: Vec::new(),
+        reshaped: false,
         result: None,
       });
     }
     self.made.as_mut().ok_or_else(Vec::new)
+  }
+
+  /// What the pages need of what changed.
+  async fn update(
+    &mut self,
+    snapshot: &Snapshot,
+    changes: &Changes,
+    job: &Job,
+    stop: CancelToken,
+  ) -> UpdateResult {
+    let since_ms = job.host.now_ms();
+    let options = Arc::clone(&self.options);
+    let Some(made) = self.made.as_mut().filter(|made| made.left.graph.is_some()) else {
+      return UpdateResult {
+        ok: true,
+        reload: Some("there is no earlier build to go on from".to_owned()),
+        ..UpdateResult::default()
+      };
+    };
+    let cwd = made.cwd.clone();
+    let mut result = UpdateResult {
+      ok: true,
+      changed: changes.paths().iter().map(|path| shown_id(path, &cwd)).collect(),
+      ..UpdateResult::default()
+    };
+    made.view.begin(snapshot.clone(), stop);
+    let checker =
+      Checker { options: &options, cwd: &cwd, view: &made.view, snapshot: snapshot.clone() };
+    let previous = made.left.graph.as_ref();
+    let due = self.pages.due(changes);
+    match plan::update_scope(previous, &due) {
+      UpdateScope::Nothing => {}
+      UpdateScope::Reload { reason } => {
+        made.reshaped = true;
+        self.pages.settle();
+        result.reload = Some(reason.to_owned());
+      }
+      UpdateScope::Modules => {
+        if !changes.added.is_empty() || !changes.removed.is_empty() {
+          made.bundler.clear_resolver_cache();
+          made.reshaped = true;
+        }
+        match self.pages.update(&mut made.bundler, &due).await {
+          Ok(patches) => {
+            let modules = [due.added.as_slice(), &due.modified].concat();
+            let scanned = Graph::of(&made.bundler, &modules);
+            made.reshaped |= !previous
+              .is_some_and(|previous| plan::keeps_shape(previous, &scanned, &scanned.own_ids()));
+            result.diagnostics = checker.unresolved_packages(&scanned);
+            result.patches = patches;
+          }
+          Err(errors) => result.diagnostics = checker.translate(errors.into_vec(), None),
+        }
+        result.ok = !result.diagnostics.iter().any(Diagnostic::is_error);
+        if result.ok {
+          self.pages.settle();
+        } else {
+          self.pages.keep(&due, &std::mem::take(&mut result.patches));
+        }
+      }
+    }
+    result.duration_ms = job.host.now_ms() - since_ms;
+    result
+  }
+
+  async fn factories(&mut self, page: &str, modules: &[String]) -> String {
+    let Some(made) = &mut self.made else { return String::new() };
+    // A module that is gone meanwhile has no code; the page then loads again.
+    self.pages.factories(&mut made.bundler, page, modules).await.unwrap_or_default()
   }
 
   async fn close(mut self) {

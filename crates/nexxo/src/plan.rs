@@ -65,8 +65,7 @@ pub(crate) fn scope(
   let mut modules = Vec::new();
   let again = unread.iter().filter(|path| !changes.modified.contains(*path));
   for path in changes.modified.iter().chain(again) {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    if name == "package.json" || (name.contains("config") && name.ends_with(".json")) {
+    if steers_resolution(path) {
       return Scope::Full { reason: "a file that steers resolution changed" };
     }
     let Some(module) = graph.find(path) else { continue };
@@ -80,6 +79,40 @@ pub(crate) fn scope(
     modules.push(path.clone());
   }
   if modules.is_empty() { Scope::Nothing } else { Scope::Partial { modules, only_text: false } }
+}
+
+/// What an update of the pages takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UpdateScope {
+  /// No module of the graph changed.
+  Nothing,
+  /// The changed modules are scanned and sent.
+  Modules,
+  Reload {
+    reason: &'static str,
+  },
+}
+
+/// Chooses how pages are updated.
+pub(crate) fn update_scope(previous: Option<&Graph>, changes: &Changes) -> UpdateScope {
+  let paths = changes.paths();
+  if paths.iter().any(|path| steers_resolution(path)) {
+    return UpdateScope::Reload { reason: "a file that steers resolution changed" };
+  }
+  let knows = |path: &String| previous.is_some_and(|graph| graph.find(path).is_some());
+  if paths.iter().any(|path| knows(path)) {
+    return UpdateScope::Modules;
+  }
+  if changes.added.is_empty() && changes.removed.is_empty() {
+    return UpdateScope::Nothing;
+  }
+  // A new file may be what a specifier leads to from now on. The next build tells.
+  UpdateScope::Modules
+}
+
+fn steers_resolution(path: &str) -> bool {
+  let name = path.rsplit('/').next().unwrap_or(path);
+  name == "package.json" || (name.contains("config") && name.ends_with(".json"))
 }
 
 fn has_dynamic_import(module: &Module) -> bool {

@@ -26,6 +26,7 @@ pub struct BuildOptions {
   pub preserve_entry_signatures: Option<PreserveEntrySignatures>,
   pub context: Option<String>,
   pub output: Option<OutputOptions>,
+  pub dev: Option<DevOptions>,
   pub metafile: Option<bool>,
   pub explain: Option<bool>,
   pub limits: Option<Limits>,
@@ -313,6 +314,13 @@ pub struct ChunkGroup {
   pub min_share_count: Option<u32>,
 }
 
+/// The output is for development: its modules can be replaced while it runs.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct DevOptions {
+  pub react: Option<bool>,
+}
+
 /// Bounds that end in a diagnostic, not in a hang or a crash.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -332,6 +340,32 @@ pub struct BuildResult {
   #[serde(skip_serializing_if = "Option::is_none")]
   pub metafile: Option<Metafile>,
   pub stages: Vec<StageEvent>,
+}
+
+/// What the pages that run an earlier state need. It has errors exactly when `ok` is `false`; then no page is sent anything.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateResult {
+  pub ok: bool,
+  pub changed: Vec<String>,
+  pub patches: Vec<Patch>,
+  #[serde(skip_serializing_if = "Option::is_none")]
+  pub reload: Option<String>,
+  pub diagnostics: Vec<Diagnostic>,
+  pub duration_ms: f64,
+}
+
+/// What one page is sent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Patch {
+  pub page: String,
+  pub seq: u32,
+  pub changed_ids: Vec<String>,
+  pub module_ids: Vec<String>,
+  pub code: String,
+  #[serde(skip_serializing_if = "Option::is_none")]
+  pub map: Option<String>,
 }
 
 /// A file of the output.

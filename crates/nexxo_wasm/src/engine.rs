@@ -7,10 +7,11 @@ use nexxo::{
   diagnostic,
   hooks::{PluginDeclaration, Plugins},
   orchestrator::{self, Job},
-  protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent, TransformResult},
+  protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent, TransformResult, UpdateResult},
   request::{read_options, read_transform_request},
   snapshot::Sources,
 };
+use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
@@ -72,7 +73,12 @@ impl Engine {
   pub fn create_context(&self, options: JsValue, hooks: JsValue, call_hook: Function) -> Context {
     let made = Request::read(options, hooks, call_hook)
       .map(|Request { options, plugins }| Arc::new(orchestrator::Context::new(options, plugins)));
-    Context { sources: Rc::clone(&self.sources), built: RefCell::default(), made }
+    Context {
+      sources: Rc::clone(&self.sources),
+      built: RefCell::default(),
+      told: RefCell::default(),
+      made,
+    }
   }
 }
 
@@ -82,6 +88,8 @@ pub struct Context {
   sources: Rc<RefCell<Sources>>,
   /// The files as they were when the last rebuild was asked for.
   built: RefCell<Option<Sources>>,
+  /// The files as the connected pages last heard of them.
+  told: RefCell<Option<Sources>>,
   made: Result<Arc<orchestrator::Context>, Stop>,
 }
 
@@ -92,6 +100,7 @@ impl Context {
     let now = self.sources.borrow().clone();
     let snapshot = now.snapshot();
     let changes = self.built.borrow().as_ref().map(|built| now.changes_since(built));
+    self.told.borrow_mut().get_or_insert_with(|| now.clone());
     self.built.replace(Some(now));
     let made = self.made.clone();
     let cancel = cancel.0.clone();
@@ -99,6 +108,53 @@ impl Context {
       let job = job(cancel, events);
       Ok(made?.rebuild(&snapshot, changes.as_ref(), &job).await?)
     })
+  }
+
+  /// Makes what the connected pages need to become what the files are now.
+  pub fn update(&self, cancel: &CancelToken) -> Promise {
+    let now = self.sources.borrow().clone();
+    let snapshot = now.snapshot();
+    let told = self.told.replace(Some(now.clone()));
+    let changes = told.map(|told| now.changes_since(&told)).unwrap_or_default();
+    let made = self.made.clone();
+    let job = quiet_job(cancel);
+    reply(async move {
+      match made {
+        Ok(context) => Ok(context.update(&snapshot, &changes, &job).await?),
+        Err(Stop::Mistakes(diagnostics)) => {
+          Ok(UpdateResult { diagnostics, ..UpdateResult::default() })
+        }
+        Err(stop) => Err(stop),
+      }
+    })
+  }
+
+  /// The code of modules that a page has only as part of a chunk.
+  pub fn factories(&self, page: String, modules: Vec<String>, cancel: &CancelToken) -> Promise {
+    let made = self.made.clone();
+    let job = quiet_job(cancel);
+    reply(async move { Ok(made?.factories(&page, &modules, &job).await?) })
+  }
+
+  /// A page loads what the last rebuild gave.
+  pub fn connect(&self, page: String) {
+    self.with_context(|context| async move { context.connect(&page).await });
+  }
+
+  /// Forgets a page.
+  pub fn disconnect(&self, page: String) {
+    self.with_context(|context| async move { context.disconnect(&page).await });
+  }
+}
+
+impl Context {
+  fn with_context<F>(&self, work: impl FnOnce(Arc<orchestrator::Context>) -> F)
+  where
+    F: Future<Output = ()> + Send + 'static,
+  {
+    if let Ok(context) = &self.made {
+      drop(pump::run(work(Arc::clone(context))));
+    }
   }
 }
 
@@ -191,6 +247,26 @@ fn job(cancel: orchestrator::CancelToken, events: mpsc::UnboundedSender<ExplainE
     // Nobody listens any more once the answer is given.
     events: Some(Arc::new(move |event| drop(events.send(event)))),
   }
+}
+
+/// For what tells nothing on the way.
+fn quiet_job(cancel: &CancelToken) -> Job {
+  Job { host: Arc::new(BrowserHost), cancel: cancel.0.clone(), events: None }
+}
+
+/// Runs something among the tasks that is no build, and hands over its answer.
+fn reply<T: Serialize + Send + 'static>(
+  work: impl Future<Output = Result<T, Stop>> + Send + 'static,
+) -> Promise {
+  let running = pump::run(work);
+  future_to_promise(async move {
+    match running.await {
+      Ok(Ok(value)) => Ok(to_js(&value)),
+      Ok(Err(Stop::Mistakes(_))) => Err(thrown(&diagnostic::internal("its options have mistakes"))),
+      Ok(Err(Stop::Thrown(diagnostic))) => Err(thrown(&diagnostic)),
+      Err(_) => Err(thrown(&diagnostic::internal("the work was given up"))),
+    }
+  })
 }
 
 /// Runs a build among the tasks, hands its events over in order, and then its answer.

@@ -64,6 +64,43 @@ impl Bundler {
       .await
   }
 
+  /// A module by its id, as it was last scanned.
+  pub fn scanned_module(&self, id: &str) -> Option<&Module> {
+    let idx = self.cache.module_id_to_idx.get(id)?.idx();
+    self.scanned_module_at(idx)
+  }
+
+  pub fn scanned_module_at(&self, idx: rolldown_common::ModuleIdx) -> Option<&Module> {
+    self.cache.snapshot()?.module_table.modules.get(idx)
+  }
+
+  /// Renders modules by their stable ids, for a client that has to run them again and
+  /// has them only as part of a chunk.
+  pub async fn render_hmr_factories(
+    &mut self,
+    stable_ids: &[String],
+    stamp_table: &HmrStampTable,
+    next_hmr_patch_id: Arc<AtomicU32>,
+  ) -> BuildResult<Option<rolldown_common::HmrPatch>> {
+    if !self.cache.has_snapshot() {
+      return Ok(None);
+    }
+    self.cache.give_up_kept(&[]);
+    let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
+      return Ok(None);
+    };
+    HmrStage::new(HmrStageInput {
+      fs: self.bundle_factory.fs.clone(),
+      options: Arc::clone(&self.bundle_factory.options),
+      resolver: Arc::clone(&self.bundle_factory.resolver),
+      plugin_driver: Arc::clone(plugin_driver),
+      cache: &mut self.cache,
+      next_hmr_patch_id,
+    })
+    .render_factories(stable_ids, stamp_table)
+    .await
+  }
+
   /// Compute the top-level-evaluated set of the current snapshot: the modules whose
   /// evaluation is unconditionally triggered by entry-chunk top-level execution.
   /// These are the modules reachable from the user-defined entry through

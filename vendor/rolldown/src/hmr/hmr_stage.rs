@@ -454,6 +454,22 @@ impl<'a, Fs: FileSystem + Clone + 'static> HmrStage<'a, Fs> {
     Ok(client_updates)
   }
 
+  /// Renders modules by their stable ids.
+  pub async fn render_factories(
+    &self,
+    stable_ids: &[String],
+    stamp_table: &HmrStampTable,
+  ) -> BuildResult<Option<HmrPatch>> {
+    let modules = stable_ids
+      .iter()
+      .filter_map(|id| self.cache.module_idx_by_stable_id.get(id.as_str()).copied())
+      .collect();
+    match self.render_hmr_patch(modules, Vec::new(), stamp_table).await? {
+      HmrUpdate::Patch(patch) => Ok(Some(patch)),
+      HmrUpdate::FullReload { .. } | HmrUpdate::Noop => Ok(None),
+    }
+  }
+
   /// Collect the superset of modules any client's walk may re-run for these changes:
   /// pure reachability over the importer graph (static ∪ dynamic edges), stopping at
   /// statically self-accepting modules and at accepting importer edges.
