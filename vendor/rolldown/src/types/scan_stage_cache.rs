@@ -4,7 +4,7 @@ use arcstr::ArcStr;
 use itertools::Itertools;
 use oxc_index::IndexVec;
 use rolldown_common::{
-  BarrelState, EcmaModuleAstUsage, GetLocalDbMut, ImporterRecord, Module, ModuleId, ModuleIdx,
+  BarrelState, EcmaModuleAstUsage, EcmaView, GetLocalDbMut, ImporterRecord, Module, ModuleId, ModuleIdx,
   ResolvedId, StableModuleId, SymbolRefDb,
 };
 use rolldown_error::BuildResult;
@@ -45,6 +45,21 @@ pub struct ScanStageCache {
   pub module_idx_by_stable_id: FxHashMap<StableModuleId, ModuleIdx>,
 }
 
+/// Whether a module's importer sets hold what the edges say.
+fn has_importers(view: &EcmaView, edges: &[ImporterRecord]) -> bool {
+  let mut seen = FxHashSet::default();
+  for edge in edges {
+    let is_dynamic = edge.kind.is_dynamic();
+    let known = if is_dynamic { &view.dynamic_importers_idx } else { &view.importers_idx };
+    // Edges of other kinds are in sets that are not looked at here.
+    if !(is_dynamic || edge.kind.is_static()) || !known.contains(&edge.importer_idx) {
+      return false;
+    }
+    seen.insert((is_dynamic, edge.importer_idx));
+  }
+  seen.len() == view.importers_idx.len() + view.dynamic_importers_idx.len()
+}
+
 impl ScanStageCache {
   #[inline]
   pub fn set_snapshot(&mut self, cache: NormalizedScanStageOutput) {
@@ -64,6 +79,10 @@ impl ScanStageCache {
   }
 
   pub async fn update_defer_sync_data(&mut self, options: &SharedOptions) -> BuildResult<()> {
+    // Putting the snapshot back costs a walk over all modules.
+    if options.defer_sync_scan_data.is_none() {
+      return Ok(());
+    }
     if let Some(mut snapshot) = self.take_snapshot() {
       // `defer_sync_scan_data` mutates `snapshot` in place; restore it on every
       // outcome. Bailing with `?` would drop it, leaving `self.snapshot == None`
@@ -243,7 +262,14 @@ impl ScanStageCache {
     // The scan rebuilds the materialized importer sets only for the modules
     // it re-scanned. Re-derive them for cached modules whose incoming edges
     // changed. See internal-docs/cache/implementation.md.
-    let modules_with_changed_importers = std::mem::take(&mut self.modules_with_changed_importers);
+    let mut modules_with_changed_importers =
+      std::mem::take(&mut self.modules_with_changed_importers);
+    // A module that is scanned again is taken from its importees' edges and put back: most
+    // have the edges they had, and what half of an app imports has thousands.
+    modules_with_changed_importers.retain(|idx| {
+      let module = cache.module_table.modules.get(*idx).and_then(Module::as_normal);
+      !module.is_some_and(|module| has_importers(&module.ecma_view, &self.importers[*idx]))
+    });
     for idx in &modules_with_changed_importers {
       // The idx may belong to a module from a scan that failed before merging.
       let Some(module) = cache.module_table.modules.get_mut(*idx).and_then(Module::as_normal_mut)
