@@ -100,7 +100,7 @@ pub(crate) fn update_scope(previous: Option<&Graph>, changes: &Changes) -> Updat
     return UpdateScope::Reload { reason: "a file that steers resolution changed" };
   }
   let knows = |path: &String| previous.is_some_and(|graph| graph.find(path).is_some());
-  if paths.iter().any(|path| knows(path)) {
+  if paths.iter().any(knows) {
     return UpdateScope::Modules;
   }
   if changes.added.is_empty() && changes.removed.is_empty() {
