@@ -22,7 +22,10 @@ if (browser) {
     median(browser.samples.filter((/** @type {any} */ sample) => sample.contender === contender && (app === 'ready' ? sample.kind === 'ready' : sample.app === app && !sample.minify)), key);
   const names = { nexxo: 'Nexxo', rolldown: '@rolldown/browser', esbuild: 'esbuild-wasm' };
   const row = (/** @type {string} */ label, /** @type {string} */ app, /** @type {string} */ key) => `| ${label} | ${Object.keys(names).map((name) => time(of(name, app, key))).join(' | ')} |`;
+  // Of the package as it is now; the peers do not change between runs.
+  const own = Number(/^together.*?([\d,]+)$/m.exec(readFileSync(join(here, 'sizes.snap'), 'utf8'))?.[1].replaceAll(',', ''));
   const bytes = Object.keys(names).map((name) => {
+    if (name === 'nexxo') return `${(own / 1e6).toFixed(2)} MB`;
     const found = browser.downloads.find((/** @type {any} */ download) => download.contender === name);
     return found ? `${(found.files.reduce((/** @type {number} */ sum, /** @type {any} */ file) => sum + file.brotli, 0) / 1e6).toFixed(2)} MB` : '–';
   });
@@ -42,13 +45,14 @@ if (browser) {
 }
 if (hmr) {
   const sizes = [...new Set(hmr.samples.map((/** @type {any} */ sample) => sample.size))];
-  const of = (/** @type {unknown} */ size, /** @type {string} */ key) => time(median(hmr.samples.filter((/** @type {any} */ sample) => sample.size === size), key));
+  const of = (/** @type {unknown} */ size, /** @type {string} */ place, /** @type {string} */ key) =>
+    time(median(hmr.samples.filter((/** @type {any} */ sample) => sample.size === size && sample.place === place), key));
   lines.push(
     `An edit of a running React app, in the same browser ([results](benches/results/hmr.md)):`,
     '',
-    '| components on the page | patch ready | evaluated | painted |',
-    '|---|---:|---:|---:|',
-    ...sizes.map((size) => `| ${Number(size).toLocaleString('en')} | ${of(size, 'patchMs')} | ${of(size, 'evaluatedMs')} | ${of(size, 'paintMs')} |`),
+    '| components on the page | leaf edited: patch ready | painted | root edited: patch ready | painted |',
+    '|---|---:|---:|---:|---:|',
+    ...sizes.map((size) => `| ${Number(size).toLocaleString('en')} | ${['leaf', 'root'].map((place) => `${of(size, place, 'patchMs')} | ${of(size, place, 'paintMs')}`).join(' | ')} |`),
     '',
   );
 }

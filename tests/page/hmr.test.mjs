@@ -3,15 +3,24 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { example, openPage, preview, rewrite, screenshot, until } from './harness.mjs';
+import { example, openPage, preview, rewrite, running, screenshot, until } from './harness.mjs';
 
 const app = example?.files['src/App.tsx'];
+/** The page with a development build running. */
+async function openDevelopment() {
+  const opened = await openPage();
+  await opened.page.getByRole('radio', { name: 'Development' }).check({ force: true });
+  await opened.page.waitForFunction(() => document.querySelector('#status').dataset.phase === 'done' && document.querySelectorAll('iframe.preview-frame').length === 1);
+  await until(opened.page, 'the development build runs', async () => preview(opened.page).locator('html').evaluate(() => '__nexxo_hmr__' in globalThis));
+  await running(opened.page);
+  return opened;
+}
 /** Says which frame runs: another one has no such mark. */
 const mark = (page) => preview(page).locator('html').evaluate((root) => void (root.dataset.mark = 'same'));
 const marked = (page) => preview(page).locator('html').evaluate((root) => root.dataset.mark);
 
 test('an edit of a component shows at once, and its state stays', async () => {
-  const { page, complaints } = await openPage();
+  const { page, complaints } = await openDevelopment();
   await mark(page);
   await preview(page).getByRole('checkbox').check();
   await rewrite(page, 'src/App.tsx', app.replace('Good morning, windowsill', 'Good evening, windowsill'));
@@ -24,7 +33,7 @@ test('an edit of a component shows at once, and its state stays', async () => {
 });
 
 test('an edit of a hook runs its components again, and one of a plain module goes up to them', async () => {
-  const { page, complaints } = await openPage();
+  const { page, complaints } = await openDevelopment();
   await mark(page);
   const plant = example.files['src/plant.ts'];
   await rewrite(page, 'src/plant.ts', `${plant}\nexport const added = 1;\n`);
@@ -34,7 +43,7 @@ test('an edit of a hook runs its components again, and one of a plain module goe
 });
 
 test('a mistake keeps the app as it is, and its correction goes on with it', async () => {
-  const { page } = await openPage();
+  const { page } = await openDevelopment();
   await mark(page);
   await preview(page).getByRole('checkbox').check();
   await rewrite(page, 'src/App.tsx', app.replace('<header>', '<header'));
@@ -47,7 +56,7 @@ test('a mistake keeps the app as it is, and its correction goes on with it', asy
 });
 
 test('where nothing takes a change on, the app starts anew', async () => {
-  const { page, complaints } = await openPage();
+  const { page, complaints } = await openDevelopment();
   await mark(page);
   await rewrite(page, 'src/main.tsx', `${example.files['src/main.tsx']}\ndocument.body.dataset.edited = 'yes';\n`);
   await until(page, 'the app runs anew', async () => (await preview(page).locator('body').getAttribute('data-edited')) === 'yes');
