@@ -59,7 +59,7 @@ if (hmr) {
 if (native) {
   const names = ['nexxo', 'rolldown', 'esbuild', 'vite'];
   const wall = (/** @type {string} */ title) => names.map((name) => time(median(native.samples.filter((/** @type {any} */ sample) => sample.kind === 'build' && sample.case === title && sample.contender === name), 'wallMs')));
-  const titles = ['1,000 TSX components', '1,000 TSX components, minified', '5,000 TSX components'];
+  const titles = [...new Set(native.samples.filter((/** @type {any} */ sample) => sample.kind === 'build').map((/** @type {any} */ sample) => sample.case))];
   lines.push(
     `The command (same machine, whole processes; [results](benches/results/native.md)):`,
     '',
