@@ -10,7 +10,7 @@ import { pathToFileURL } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build as bundlePeers } from 'esbuild';
 import { chromium } from 'playwright-core';
-import { circumstances, firstLine, flags, here, packageFolder, packageVersion } from './common.mjs';
+import { chromiumArgs, circumstances, firstLine, flags, here, packageFolder, packageVersion } from './common.mjs';
 import { app as makeApp, appNames, edited, fileMap } from './corpus.mjs';
 import { browserReport } from './report.mjs';
 import { serve } from './browser/server.mjs';
@@ -53,17 +53,7 @@ if (!hasNexxo) console.warn('The package is not built: only the peers are timed.
 /** @type {any[]} One entry per sample; what the report is made from. */
 const samples = [];
 const site = await openSite();
-const args = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const browser = await chromium.launch({ executablePath, args });
+const browser = await chromium.launch({ executablePath, args: chromiumArgs });
 const cdp = await browser.newBrowserCDPSession();
 const failures = [];
 let turn = 0;
@@ -154,7 +144,7 @@ async function sampleReturn(contender, app) {
   const profile = await mkdtemp(join(tmpdir(), 'nexxo-bench-profile-'));
   /** @template T @param {(page: import('playwright-core').Page) => Promise<T>} body */
   const visit = async (body) => {
-    const context = await chromium.launchPersistentContext(profile, { executablePath, args });
+    const context = await chromium.launchPersistentContext(profile, { executablePath, args: chromiumArgs });
     context.setDefaultTimeout(0);
     try {
       const page = await context.newPage();

@@ -13,6 +13,18 @@ export const here = dirname(fileURLToPath(import.meta.url));
 /** Where a build of the npm package is. */
 export const packageFolder = process.env.NEXXO_PKG_DIR ?? join(here, '..', 'pkg');
 
+/** How Chromium is started: without what would take time of its own. */
+export const chromiumArgs = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /**
  * @typedef {object} Flags
  * @property {boolean} quick Few samples and small apps, to see that everything runs.

@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { circumstances, firstLine, flags, here, packageFolder } from './common.mjs';
+import { chromiumArgs, circumstances, firstLine, flags, here, packageFolder } from './common.mjs';
 import { fileMap, hotApp } from './corpus.mjs';
 import { hmrReport } from './report.mjs';
 import { serve } from './browser/server.mjs';
@@ -36,7 +36,7 @@ const site = await serve(async (path) => {
   if (folder === 'app' && app) return JSON.stringify({ ...app, files: await fileMap(app) });
   return undefined;
 });
-const browser = await chromium.launch({ executablePath, args: ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'] });
+const browser = await chromium.launch({ executablePath, args: chromiumArgs });
 const samples = [];
 try {
   for (let round = 0; round < pages; round += 1) {

@@ -2,8 +2,10 @@
 // every code of a diagnostic is in its page.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -21,6 +23,10 @@ test('every option is in `docs/options.md`', () => {
     }
   }
   assert.ok(count > 60, `${count} options were looked for`);
+});
+
+test("the README's figures are those of the committed results", () => {
+  execFileSync(process.execPath, [fileURLToPath(new URL('../../benches/readme.mjs', import.meta.url)), '--check'], { stdio: 'pipe' });
 });
 
 test('every code is in `docs/diagnostics.md`', () => {

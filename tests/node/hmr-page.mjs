@@ -31,7 +31,7 @@ export async function openPage(dev) {
   const worker = new Worker(bootstrap, { eval: true });
   const [entry, ...others] = result.outputFiles.filter(({ type }) => type === 'chunk');
   if (others.length > 0) throw new Error('A page of one file was meant.');
-  const page = { id, log: [], result, worker, close: () => worker.terminate(), sent: [] };
+  const page = { id, log: [], result, worker, port: undefined, close: () => worker.terminate(), sent: [] };
   const port = {
     onmessage: null,
     postMessage(message) {
@@ -52,6 +52,7 @@ export async function openPage(dev) {
     if (message.ran !== undefined) page.ran = message.ran;
     wake();
   });
+  page.port = port;
   dev.attach(id, port);
   /** Waits until something is so. */
   page.until = (what, test) =>

@@ -214,6 +214,27 @@ test('pages get what they have not seen, each for itself, and one that opens bet
   assert.deepEqual(result.patches.map(({ page: id, seq }) => [id, seq]), [[page.id, 2], [late.id, 1]]);
 });
 
+test('what an app sends that is no message is dropped, and a page that is detached is sent nothing', async () => {
+  const module = (value) => `log(${value}); import.meta.hot.accept();`;
+  const { page, dev, edit, reports } = await start({ 'main.js': module(1) });
+  const odd = [null, 1, 'updated', {}, { type: 'updated' }, { type: 'updated', files: [], replaced: [], boundaries: [null] }, { type: 'factories', request: 1, modules: [{}] }, { type: 'reloading', reason: {} }, { type: 'constructor' }];
+  for (const data of odd) page.port.onmessage({ data });
+  assert.deepEqual(reports, []);
+  assert.deepEqual((await edit({ 'main.js': module(2) })).log, ['2']);
+  dev.detach(page.id);
+  assert.deepEqual((await edit({ 'main.js': module(3) })).result.patches, []);
+});
+
+test('code that is not to be had makes the page load again, before anything is replaced', async () => {
+  const text = (value) => `export const a = ${value}; import.meta.hot.accept(() => import.meta.hot.invalidate());`;
+  const { page, edit } = await start({ 'main.js': `import './a.js'; log('main'); import.meta.hot.accept();`, 'a.js': text(1) });
+  const { worker } = page;
+  const post = worker.postMessage.bind(worker);
+  worker.postMessage = (message) => post(message.toPage?.type === 'factories' ? { toPage: { ...message.toPage, code: '' } } : message);
+  const { report, log } = await edit({ 'a.js': text(2) });
+  assert.deepEqual([report.type, report.reason, log], ['reload', 'the code of `main.js` is not there any more', []]);
+});
+
 test('an update that goes missing makes the page load again', async () => {
   const module = (value) => `log(${value}); import.meta.hot.accept();`;
   const { page, dev, reports, project } = await start({ 'main.js': module(1) });

@@ -74,7 +74,10 @@ export class Dev {
       return;
     }
     page.port = port;
-    port.onmessage = ({ data }) => this.#receive(id, page, data as FromPage);
+    port.onmessage = ({ data }: { data: unknown }) => {
+      // The app may send what it likes.
+      if (isFromPage(data)) this.#receive(id, page, data);
+    };
   }
 
   /** Forgets a page. */
@@ -93,7 +96,7 @@ export class Dev {
       try {
         result = await this.#context.update();
       } catch (thrown) {
-        // The engine is another one now, and knows none of the pages.
+        // What the pages missed nobody knows now: the engine gave up half way, or is another one.
         if (thrown instanceof NexxoError) this.#reloadAll(thrown.message);
         throw thrown;
       }
@@ -180,3 +183,31 @@ export class Dev {
   }
 }
 
+function isFromPage(data: unknown): data is FromPage {
+  if (typeof data !== 'object' || data === null) return false;
+  const { type, request, modules, files, boundaries, replaced, reason, event } = data as Record<string, unknown>;
+  switch (type) {
+    case 'hello':
+      return true;
+    case 'factories':
+      return typeof request === 'number' && areStrings(modules);
+    case 'updated':
+      return areStrings(files) && areStrings(replaced) && Array.isArray(boundaries) && boundaries.every(isBoundary);
+    case 'reloading':
+      return typeof reason === 'string';
+    case 'custom':
+      return typeof event === 'string';
+    default:
+      return false;
+  }
+}
+
+function areStrings(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+}
+
+function isBoundary(value: unknown): value is Boundary {
+  if (typeof value !== 'object' || value === null) return false;
+  const { module, accepted } = value as Record<string, unknown>;
+  return typeof module === 'string' && typeof accepted === 'string';
+}

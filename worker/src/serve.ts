@@ -153,13 +153,13 @@ export class Server {
         this.#createContext(message);
         return;
       case 'rebuild':
-        this.#rebuild(message);
+        this.#ask(message, message.events, (context, cancel, onEvent) => context.rebuild(cancel, onEvent));
         return;
       case 'update':
-        this.#ask(message, (context, cancel) => context.update(cancel));
+        this.#ask(message, false, (context, cancel) => context.update(cancel));
         return;
       case 'factories':
-        this.#ask(message, (context, cancel) => context.factories(message.page, message.modules, cancel));
+        this.#ask(message, false, (context, cancel) => context.factories(message.page, message.modules, cancel));
         return;
       case 'connect':
         this.#context(message)?.connect(message.page);
@@ -234,29 +234,16 @@ export class Server {
     });
   }
 
-  #rebuild(message: ToWorker & { type: 'rebuild' }): void {
-    const { id } = message;
-    this.#began(id);
-    const project = this.#projects.get(message.project);
-    const context = project?.contexts.get(message.context);
-    if (project === undefined || context === undefined) return this.#refuse(id, notOpen('context'));
-    const { made } = context;
-    if (isDiagnostic(made)) return this.#refuse(id, made);
-    if (project.refused !== undefined) return this.#refuse(id, project.refused);
-    this.#run(id, message.events, [project.running, context.running], (cancel, onEvent) =>
-      made.rebuild(cancel, onEvent),
-    );
-  }
-
   #context({ project, context }: { project: number; context: number }): wasm.Context | undefined {
     const made = this.#projects.get(project)?.contexts.get(context)?.made;
     return made === undefined || isDiagnostic(made) ? undefined : made;
   }
 
-  /** Asks a context for something that is no build. */
+  /** Asks a context for something that can be cancelled, and answers with it. */
   #ask(
     message: { id: number; project: number; context: number },
-    ask: (context: wasm.Context, cancel: wasm.CancelToken) => Promise<unknown>,
+    wantsEvents: boolean,
+    ask: (context: wasm.Context, cancel: wasm.CancelToken, onEvent: (event: ExplainEvent) => void) => Promise<unknown>,
   ): void {
     const { id } = message;
     this.#began(id);
@@ -266,7 +253,7 @@ export class Server {
     const { made } = context;
     if (isDiagnostic(made)) return this.#refuse(id, made);
     if (project.refused !== undefined) return this.#refuse(id, project.refused);
-    this.#run(id, false, [project.running, context.running], (cancel) => ask(made, cancel));
+    this.#run(id, wantsEvents, [project.running, context.running], (cancel, onEvent) => ask(made, cancel, onEvent));
   }
 
   /** Runs a build that can be cancelled, and answers when it is done. */

@@ -134,8 +134,13 @@ export class Builder {
         const result = await this.#contextFor(project, options).rebuild();
         return { result, good: { result, options, page: undefined } };
       }
-      const { id, result } = await this.#devFor(project, options).open();
-      if (result.ok) this.#page = id;
+      const dev = this.#devFor(project, options);
+      const { id, result } = await dev.open();
+      if (result.ok) {
+        // Its frame goes when the new one shows; until then it need not follow.
+        if (this.#page !== undefined) dev.detach(this.#page);
+        this.#page = id;
+      }
       return { result, good: { result, options, page: id } };
     });
   }
@@ -153,7 +158,8 @@ export class Builder {
     } catch (thrown) {
       this.#report({ phase: 'done', ok: false, diagnostics: [diagnosticOf(thrown)], current: revision === this.#revision });
     }
-    this.#timer = setTimeout(() => void this.#refresh(), outputDebounceMs);
+    // A newer change has set the timer for itself.
+    if (revision === this.#revision) this.#timer = setTimeout(() => void this.#refresh(), outputDebounceMs);
   }
 
   /** The whole output again, beside an app that is up to date already. */

@@ -146,7 +146,7 @@ let lastSeq = 0;
 let reloading = false;
 let lastRequest = 0;
 const requests = new Map<number, () => void>();
-/** The modules that asked to be given up while an update was applied, with those that did so in the same chain. */
+/** The modules that asked to be given up, with why, until their importers are dealt with. */
 let invalidated: { id: string; message: string | undefined }[] = [];
 let isUpdating = false;
 
@@ -224,7 +224,11 @@ async function apply(walk: Walk): Promise<{ boundaries: Boundary[]; replaced: st
         reload(next.reload);
         return undefined;
       }
-      await fetchFactories(next.outdated);
+      const missing = await fetchFactories(next.outdated);
+      if (missing.length > 0) {
+        reload(`the code of \`${missing[0]}\` is not there any more`);
+        return undefined;
+      }
       const payload = { type: 'update', updates: next.boundaries.map(({ module, accepted }) => ({ type: 'js-update', path: module, acceptedPath: accepted })) };
       notify('vite:beforeUpdate', payload);
       replace(next);
@@ -310,20 +314,22 @@ function addBoundary(found: Found, module: string, accepted: string): void {
 /**
  * Asks for the code of modules that this page has never been sent on their own:
  * those that run again, and what they import that has not run yet or was pruned.
+ * Gives those that it could not get.
  */
-async function fetchFactories(modules: string[]): Promise<void> {
+async function fetchFactories(modules: string[]): Promise<string[]> {
   const needed = new Set(modules);
   for (const id of needed) {
     const imported = [...edgesOf(id), ...(runtime.dynamicImports.get(id)?.edges ?? [])];
     for (const target of imported) if (!runtime.isExecuted(target)) needed.add(target);
   }
   const missing = [...needed].filter((id) => !runtime.hasFactory(id));
-  if (missing.length === 0 || transport === undefined) return;
+  if (missing.length === 0 || transport === undefined) return missing;
   lastRequest += 1;
   const request = lastRequest;
   const came = new Promise<void>((resolve) => requests.set(request, resolve));
   transport.send({ type: 'factories', request, modules: missing });
   await came;
+  return missing.filter((id) => !runtime.hasFactory(id));
 }
 
 function replace({ boundaries, outdated }: { boundaries: Boundary[]; outdated: string[] }): void {

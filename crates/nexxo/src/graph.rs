@@ -16,8 +16,6 @@ use crate::protocol::ImportKind;
 pub(crate) struct Graph {
   pub(crate) modules: Vec<Module>,
   by_id: FxHashMap<String, usize>,
-  /// Of a graph of some modules: how many those are. The others are only imported by them.
-  scanned: usize,
 }
 
 #[derive(Debug)]
@@ -127,7 +125,6 @@ impl Graph {
       }
       graph.modules[place].imports = imports;
     }
-    graph.scanned = own;
     graph
   }
 
@@ -136,11 +133,6 @@ impl Graph {
     self.by_id.insert(module.id.clone(), place);
     self.modules.push(module);
     place
-  }
-
-  /// The ids of the modules that a graph of some was made for.
-  pub(crate) fn own_ids(&self) -> Vec<String> {
-    self.modules[..self.scanned].iter().map(|module| module.id.clone()).collect()
   }
 
   /// Takes a module's new text, in which its imports stand elsewhere.

@@ -455,10 +455,11 @@ impl State {
         }
         match self.pages.update(&mut made.bundler, &due).await {
           Ok(patches) => {
-            let modules = [due.added.as_slice(), &due.modified].concat();
+            let mut modules = [due.added.as_slice(), &due.modified].concat();
             let scanned = Graph::of(&made.bundler, &modules);
-            made.reshaped |= !previous
-              .is_some_and(|previous| plan::keeps_shape(previous, &scanned, &scanned.own_ids()));
+            modules.retain(|id| scanned.find(id).is_some());
+            made.reshaped |=
+              !previous.is_some_and(|previous| plan::keeps_shape(previous, &scanned, &modules));
             result.diagnostics = checker.unresolved_packages(&scanned);
             result.patches = patches;
           }

@@ -100,14 +100,9 @@ pub(crate) fn update_scope(previous: Option<&Graph>, changes: &Changes) -> Updat
     return UpdateScope::Reload { reason: "a file that steers resolution changed" };
   }
   let knows = |path: &String| previous.is_some_and(|graph| graph.find(path).is_some());
-  if paths.iter().any(knows) {
-    return UpdateScope::Modules;
-  }
-  if changes.added.is_empty() && changes.removed.is_empty() {
-    return UpdateScope::Nothing;
-  }
-  // A new file may be what a specifier leads to from now on. The next build tells.
-  UpdateScope::Modules
+  // A file that comes or goes may change where a specifier leads.
+  let moves = !changes.added.is_empty() || !changes.removed.is_empty();
+  if moves || paths.iter().any(knows) { UpdateScope::Modules } else { UpdateScope::Nothing }
 }
 
 fn steers_resolution(path: &str) -> bool {
