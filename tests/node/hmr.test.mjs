@@ -289,3 +289,29 @@ test('a module that throws when it runs again is told, and the next edit goes on
   assert.match(log[0], /^console: .*`a.js` failed to run again\. no$/);
   assert.equal(log[1], 'got undefined');
 });
+
+test('a module that awaits at its top cannot run again: the page loads again, and is told why', async () => {
+  const { edit } = await start({ 'main.js': `import './a.js'; log('main');`, 'a.js': `log('one'); import.meta.hot.accept();` });
+  const { result, report } = await edit({ 'a.js': `log(await 'two'); import.meta.hot.accept();` });
+  assert.equal(result.reload, '`a.js` has a top-level `await`, which cannot run again');
+  assert.deepEqual([report.type, report.reason], ['reload', result.reload]);
+});
+
+test('a patch has its source map in it, where there are source maps', async () => {
+  const { page, edit } = await start({ 'main.js': `import './a.js';`, 'a.js': `import.meta.hot.accept();` }, { output: { sourcemap: true } });
+  await edit({ 'a.js': `import.meta.hot.accept();\n\nlog('two');` });
+  const { code } = page.sent.find(({ type }) => type === 'update');
+  const comments = code.match(/^\/\/# sourceMappingURL=.*$/gm);
+  assert.equal(comments.length, 1);
+  const map = JSON.parse(Buffer.from(comments[0].split('base64,')[1], 'base64').toString());
+  assert.deepEqual(map.sources.map((source) => source.split('/').at(-1)), ['a.js']);
+  assert.match(map.sourcesContent[0], /log\('two'\)/);
+});
+
+test('files that are shown by their address are of no interest to a page without a document', async () => {
+  const { page, edit, dev } = await start({ 'main.js': `import.meta.hot.accept(); log('main');` });
+  page.port.postMessage({ type: 'assets', paths: ['/logo.svg'] });
+  const { log } = await edit({ 'main.js': `import.meta.hot.accept(); log('again');` });
+  assert.deepEqual(log, ['again']);
+  assert.ok(dev);
+});

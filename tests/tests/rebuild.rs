@@ -1,20 +1,23 @@
 //! Incremental equals clean: after any edit, a rebuild gives what a build of the same files gives.
 //!
 //! Edits are drawn from a seed. `NEXXO_STEPS` sets how many there are in all, `NEXXO_SEED` runs the
-//! sequence of one seed, as a failure names it.
+//! sequence of one seed, as a failure names it. `NEXXO_RECORD` names a file that gets what was
+//! drawn and a digest of what came of it, a sequence a line: `tests/wasm/rebuild.test.mjs` does
+//! the same with WebAssembly.
 
-use std::{env, fmt::Write as _, sync::Arc};
+use std::{env, fmt::Write as _, fs::File, io::Write as _, sync::Arc};
 
 use nexxo::{
   Context, build,
   hooks::Plugins,
   host::MemoryHost,
   orchestrator::{CancelToken, Job},
-  protocol::{BuildOptions, BuildResult, ExplainEvent},
+  protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent},
   request::read_options,
   snapshot::Sources,
 };
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 const STEPS: u64 = 2_000;
 const STEPS_PER_SEED: u64 = 50;
@@ -51,6 +54,7 @@ struct Module {
   comment: usize,
   broken: bool,
   absent: bool,
+  renamed: bool,
 }
 
 /// What stands in a function: reads of every kind, names that meet others, scopes.
@@ -97,6 +101,20 @@ const FOREIGN: [&str; 4] = [
   "import elsewhere, { thing } from 'elsewhere'; use(elsewhere, () => thing);",
 ];
 
+/// What steers resolution, transforms and tree shaking; absent where it is empty.
+const MANIFESTS: [&str; 4] = [
+  "",
+  r#"{ "name": "app", "type": "module" }"#,
+  r#"{ "sideEffects": false }"#,
+  r#"{ "sideEffects": ["./m1.ts", "./m2.tsx"] }"#,
+];
+const TSCONFIGS: [&str; 4] = [
+  "",
+  r#"{ "compilerOptions": { "useDefineForClassFields": false } }"#,
+  r#"{ "compilerOptions": { "verbatimModuleSyntax": true } }"#,
+  r#"{ "compilerOptions": { "target": "ES2020", "experimentalDecorators": true } }"#,
+];
+
 impl Module {
   fn draw(draw: &mut Draw, index: usize) -> Self {
     let mut module = Self {
@@ -111,6 +129,7 @@ impl Module {
       comment: 0,
       broken: false,
       absent: false,
+      renamed: false,
     };
     if index + 1 < MODULES {
       module.imports.push(index + 1);
@@ -221,8 +240,47 @@ fn options(draw: &mut Draw) -> Value {
   options
 }
 
-fn path(index: usize) -> String {
-  format!("m{index}.{}", if index == 0 { "tsx" } else { "ts" })
+fn path(index: usize, renamed: bool) -> String {
+  format!("m{index}.{}", if index == 0 || renamed { "tsx" } else { "ts" })
+}
+
+/// What the engine in WebAssembly has to give as well.
+fn digest(result: &BuildResult) -> String {
+  let mut hasher = Sha256::new();
+  for Diagnostic { code, file, message, .. } in &result.diagnostics {
+    hasher.update(format!("{code}\t{}\t{message}\n", file.as_deref().unwrap_or_default()));
+  }
+  for file in &result.output_files {
+    hasher.update(format!("=== {}\n", file.file_name));
+    hasher.update(&file.contents);
+    hasher.update("\n");
+  }
+  hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+    let _ = write!(text, "{byte:02x}");
+    text
+  })
+}
+
+/// The sources of a step, and what was written and removed to get there.
+#[derive(Default)]
+struct Files {
+  sources: Sources,
+  edits: serde_json::Map<String, Value>,
+}
+
+impl Files {
+  /// Writes a file, or removes it where there is no text.
+  fn put(&mut self, path: &str, text: Option<String>) {
+    match &text {
+      Some(text) => {
+        self.sources.write(path, text.clone().into_bytes()).expect("the path is right");
+      }
+      None => {
+        self.sources.remove(path);
+      }
+    }
+    self.edits.insert(path.to_owned(), json!(text));
+  }
 }
 
 /// Diagnostics and files: all that a user gets.
@@ -239,8 +297,9 @@ fn seen(result: &BuildResult) -> String {
   text
 }
 
-/// How many of a sequence's rebuilds printed only the changed modules, which is what is at stake.
-async fn sequence(seed: u64) -> usize {
+/// Gives how many of a sequence's rebuilds printed only the changed modules, which is what is at
+/// stake, and the sequence to be repeated.
+async fn sequence(seed: u64) -> (usize, Value) {
   let mut draw = Draw(seed);
   let given = options(&mut draw);
   let options: BuildOptions = read_options(&given).expect("the options are right");
@@ -262,17 +321,20 @@ async fn sequence(seed: u64) -> usize {
   let context = Context::new(options.clone(), Plugins::default());
 
   let mut modules: Vec<_> = (0..MODULES).map(|index| Module::draw(&mut draw, index)).collect();
-  let mut sources = Sources::default();
+  let mut files = Files::default();
   for (index, module) in modules.iter().enumerate() {
-    sources.write(&path(index), module.code(index).into_bytes()).expect("the path is right");
+    files.put(&path(index, module.renamed), Some(module.code(index)));
   }
-  sources.write("common.cjs", COMMON.as_bytes()).expect("the path is right");
-  let mut before = None;
+  files.put("common.cjs", Some(COMMON.to_owned()));
+  let mut steps = Vec::new();
+  let mut before: Option<Sources> = None;
   // What the one page was told, where there is one.
   let mut told: Option<Sources> = None;
   for step in 0..STEPS_PER_SEED {
+    let sources = files.sources.clone();
+    let updates = told.is_some() && draw.one_in(2);
     if let Some(last) = &told
-      && draw.one_in(2)
+      && updates
     {
       let changes = sources.changes_since(last);
       context.update(&sources.snapshot(), &changes, &job).await.expect("it runs");
@@ -283,12 +345,16 @@ async fn sequence(seed: u64) -> usize {
     let rebuilt = context.rebuild(&snapshot, changes.as_ref(), &job).await.expect("it runs");
     let plain = Job { events: None, ..job.clone() };
     let clean = build(&options, &snapshot, &plugins, &plain).await.expect("it runs");
+    let edits = std::mem::take(&mut files.edits);
+    steps.push(json!({ "edits": edits, "update": updates, "digest": digest(&clean) }));
     let (rebuilt, clean) = (seen(&rebuilt), seen(&clean));
     if rebuilt != clean {
       let files = modules
         .iter()
         .enumerate()
-        .map(|(index, module)| format!("--- {}\n{}", path(index), module.code(index)))
+        .map(|(index, module)| {
+          format!("--- {}\n{}", path(index, module.renamed), module.code(index))
+        })
         .collect::<String>();
       let difference = similar::TextDiff::from_lines(&clean, &rebuilt)
         .unified_diff()
@@ -304,23 +370,37 @@ async fn sequence(seed: u64) -> usize {
       told = Some(sources.clone());
     }
     for _ in 0..=usize::from(draw.one_in(4)) {
-      let index = draw.below(MODULES);
+      if draw.one_in(30) {
+        let (path, texts) =
+          [("package.json", MANIFESTS), ("tsconfig.json", TSCONFIGS)][draw.below(2)];
+        let text = texts[draw.below(texts.len())];
+        files.put(path, (!text.is_empty()).then(|| text.to_owned()));
+        continue;
+      }
+      // What is wrong is put right soon: most of what is at stake follows a good build.
+      let wrong = modules.iter().position(|module| module.broken || module.absent);
+      let drawn = draw.below(MODULES);
+      let index = wrong.filter(|_| draw.one_in(2)).unwrap_or(drawn);
       let module = &mut modules[index];
+      let old_path = path(index, module.renamed);
       if module.broken || draw.one_in(10) {
         module.broken = !module.broken;
       } else if index > 0 && (module.absent || draw.one_in(30)) {
         module.absent = !module.absent;
+      } else if index > 0 && draw.one_in(30) {
+        module.renamed = !module.renamed;
       } else {
         module.edit(&mut draw, index);
       }
-      if module.absent {
-        sources.remove(&path(index));
-      } else {
-        sources.write(&path(index), module.code(index).into_bytes()).expect("the path is right");
+      let new_path = path(index, module.renamed);
+      if old_path != new_path {
+        files.put(&old_path, None);
       }
+      files.put(&new_path, (!module.absent).then(|| module.code(index)));
     }
   }
-  printed_again.load(std::sync::atomic::Ordering::Relaxed)
+  let recorded = json!({ "seed": seed, "options": given, "steps": steps });
+  (printed_again.load(std::sync::atomic::Ordering::Relaxed), recorded)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -331,10 +411,16 @@ async fn incremental_equals_clean() {
     return;
   }
   let seeds = number("NEXXO_STEPS").unwrap_or(STEPS).div_ceil(STEPS_PER_SEED);
+  let mut record =
+    env::var("NEXXO_RECORD").ok().map(|path| File::create(path).expect("it can be written"));
   let mut printed_again = 0;
   for seed in 1..=seeds {
-    printed_again += sequence(seed).await;
+    let (count, recorded) = sequence(seed).await;
+    printed_again += count;
+    if let Some(record) = &mut record {
+      writeln!(record, "{recorded}").expect("it can be written");
+    }
   }
   // Where nothing goes the short way, its being right is not tested.
-  assert!(printed_again as u64 > seeds * 2, "{printed_again} went the short way");
+  assert!(printed_again as u64 > seeds * 3, "{printed_again} went the short way");
 }

@@ -468,6 +468,8 @@ export type ToPage =
   | { type: 'factories'; request: number; code: string }
   | { type: 'reload'; reason: string }
   | { type: 'error'; diagnostics: Diagnostic[] }
+  /** Files that the page may show by their address, as paths from the root of its origin. */
+  | { type: 'assets'; paths: string[] }
   | { type: 'custom'; event: string; data: unknown };
 
 /** From the app. */

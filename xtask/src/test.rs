@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::run::{files_in, node, output, root, seconds, tsc, watch};
+use crate::run::{files_in, node, output, root, run, seconds, tsc, watch};
 use crate::toolchain::{CHECK, Toolchain};
 use crate::wasm::Kind;
 use crate::{Result, page, pkg, setup};
@@ -286,7 +286,14 @@ fn node_tests(context: &mut Context) -> Result<Counts> {
 fn specs(context: &mut Context) -> Result<Counts> {
   real_packages()?;
   let package = context.package()?;
-  test_files(&["tests/wasm"], node().env("NEXXO_PKG_DIR", package.folder))
+  let sequences = setup::place("sequences")?.join("rebuild.jsonl");
+  let mut record =
+    context.rust.cargo(["test", "--workspace", "--profile", "fast", "--test", "rebuild"]);
+  run(record.env("NEXXO_RECORD", &sequences))?;
+  test_files(
+    &["tests/wasm"],
+    node().env("NEXXO_PKG_DIR", package.folder).env("NEXXO_SEQUENCES", sequences),
+  )
 }
 
 fn browser(context: &mut Context) -> Result<Counts> {

@@ -173,6 +173,9 @@ function receive(message: ToPage): void {
     case 'error':
       notify('vite:error', { type: 'error', err: message.diagnostics });
       return;
+    case 'assets':
+      enqueue(() => refreshAssets(message.paths));
+      return;
     case 'custom':
       notify(message.event, message.data);
       return;
@@ -387,6 +390,83 @@ function invalidate(id: string, message: string | undefined): void {
     const walk = walkFrom(given.map((one) => one.id), (one, found) => climbImporters(one, found, [one], message));
     await apply(walk);
   });
+}
+
+/** Shows files anew that are shown by their address. The rest of the page does not notice. */
+function refreshAssets(paths: string[]): void {
+  const { document } = globalThis;
+  if (document === undefined) return;
+  const stamp = `t=${Date.now()}`;
+  /** The address under which a changed file is fetched again; nothing for other files. */
+  const renewed = (address: string, base: string): string | undefined => {
+    if (!URL.canParse(address, base)) return undefined;
+    const url = new URL(address, base);
+    if (url.origin !== location.origin || !paths.includes(decodeURI(url.pathname))) return undefined;
+    const query = [...url.search.slice(1).split('&').filter((part) => part !== '' && !/^t=\d+$/.test(part)), stamp];
+    return `${url.pathname}?${query.join('&')}${url.hash}`;
+  };
+  const updates = paths.map((path) => ({ type: path.endsWith('.css') ? 'css-update' : 'asset-update', path, acceptedPath: path }));
+  notify('vite:beforeUpdate', { type: 'update', updates });
+  for (const link of document.querySelectorAll<HTMLLinkElement>('link[href]')) {
+    const address = renewed(link.href, document.baseURI) ?? (imports(link.sheet, renewed) ? link.href : undefined);
+    if (address === undefined) continue;
+    if (link.relList.contains('stylesheet')) swap(link, address);
+    else link.href = address;
+  }
+  for (const name of ['src', 'srcset', 'poster', 'data', 'href']) {
+    for (const element of document.querySelectorAll(`[${name}]:not(link, script, a, area, base, iframe)`)) {
+      const old = element.getAttribute(name) ?? '';
+      const value = name === 'srcset' ? old.replaceAll(/[^\s,]+/g, (part) => renewed(part, document.baseURI) ?? part) : (renewed(old, document.baseURI) ?? old);
+      if (value !== old) element.setAttribute(name, value);
+    }
+  }
+  for (const sheet of [...document.styleSheets, ...document.adoptedStyleSheets]) renewRules(sheet, sheet.href ?? document.baseURI, renewed);
+  notify('vite:afterUpdate', { type: 'update', updates });
+  transport?.send({ type: 'updated', seq: lastSeq, files: paths, boundaries: [], replaced: [] });
+}
+
+type Renewed = (address: string, base: string) => string | undefined;
+
+/** The old style sheet stays until the new one is there: nothing flashes. */
+function swap(link: HTMLLinkElement, address: string): void {
+  const next = link.cloneNode() as HTMLLinkElement;
+  next.href = address;
+  next.addEventListener('load', () => link.remove(), { once: true });
+  next.addEventListener('error', () => next.remove(), { once: true });
+  link.after(next);
+}
+
+/** Whether a style sheet imports a changed file, at any depth. */
+function imports(sheet: CSSStyleSheet | null, renewed: Renewed): boolean {
+  return rulesOf(sheet).some(
+    (rule) => rule instanceof CSSImportRule && (renewed(rule.href, sheet?.href ?? document.baseURI) !== undefined || imports(rule.styleSheet, renewed)),
+  );
+}
+
+/** Renews the addresses within style rules. */
+function renewRules(within: CSSStyleSheet | CSSGroupingRule, base: string, renewed: Renewed): void {
+  for (const rule of rulesOf(within)) {
+    const { style } = rule as CSSStyleRule;
+    for (const property of style ?? []) {
+      const old = style.getPropertyValue(property);
+      if (!old.includes('url(')) continue;
+      const value = old.replaceAll(/url\((["']?)(.*?)\1\)/g, (whole, _, address: string) => {
+        const url = renewed(address, base);
+        return url === undefined ? whole : `url(${JSON.stringify(url)})`;
+      });
+      if (value !== old) style.setProperty(property, value, style.getPropertyPriority(property));
+    }
+    if ('cssRules' in rule) renewRules(rule as CSSGroupingRule, base, renewed);
+  }
+}
+
+function rulesOf(within: CSSStyleSheet | CSSGroupingRule | null): CSSRule[] {
+  try {
+    return [...(within?.cssRules ?? [])];
+  } catch {
+    // The rules of another origin are not to be seen.
+    return [];
+  }
 }
 
 function edgesOf(id: string): string[] {

@@ -278,7 +278,7 @@ impl Checker<'_> {
       rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     };
     let place = number(" line ").zip(number(" column "));
-    let offset = place.and_then(|(line, column)| {
+    let offset = place.map(|(line, column)| {
       crate::diagnostic::byte_offset(&text, line.max(1), column.saturating_sub(1))
     });
     let original =

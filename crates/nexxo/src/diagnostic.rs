@@ -439,8 +439,9 @@ pub(crate) fn from_rolldown(
   diagnostic.notes = notes.iter().filter(is_ours).map(|note| in_backticks(note)).collect();
   if let Some((file, line, column, _)) = rendered.get_primary_location() {
     let text = snapshot.text(&cwd.join(&file));
-    match text.as_deref().and_then(|text| Some((text, byte_offset(text, line, column)?))) {
-      Some((text, start)) => {
+    match text.as_deref() {
+      Some(text) => {
+        let start = byte_offset(text, line, column);
         let end = start + token_length(&text[start..]);
         diagnostic = diagnostic.at(file, text, start, end);
       }
@@ -644,7 +645,7 @@ pub fn invalid_json_file(file: &str, text: &str) -> Diagnostic {
       let offset = byte_offset(text, error.line().max(1), error.column().saturating_sub(1));
       let problem = error.to_string();
       let problem = problem.split(" at line ").next().unwrap_or_default().to_owned();
-      (problem, offset.unwrap_or(text.len()))
+      (problem, offset)
     }
   };
   let end = offset + token_length(&text[floor_boundary(text, offset)..]);
@@ -729,20 +730,22 @@ fn count(value: usize) -> u32 {
   u32::try_from(value).unwrap_or(u32::MAX)
 }
 
-/// The byte offset of a line (from 1) and a column (from 0, in UTF-16 units).
-pub(crate) fn byte_offset(text: &str, line: usize, column: usize) -> Option<usize> {
+/// The byte offset of a line (from 1) and a column (from 0, in UTF-16 units). What is past the
+/// last line is at the end: adapters of frameworks add lines of their own there (`hmr.rs`).
+pub(crate) fn byte_offset(text: &str, line: usize, column: usize) -> usize {
   let mut line_start = 0;
   for _ in 1..line {
-    line_start += text[line_start..].find('\n')? + 1;
+    let Some(end) = text[line_start..].find('\n') else { return text.len() };
+    line_start += end + 1;
   }
   let mut units = 0;
   for (at, character) in text[line_start..].char_indices() {
     if units >= column {
-      return Some(line_start + at);
+      return line_start + at;
     }
     units += character.len_utf16();
   }
-  Some(text.len())
+  text.len()
 }
 
 /// How many bytes the word, string or sign at the start of `text` has.

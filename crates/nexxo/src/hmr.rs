@@ -169,12 +169,12 @@ impl Pages {
     self.unsent.clear();
   }
 
-  /// Scans what changed and renders what each page needs.
+  /// Scans what changed and renders what each page needs; or gives why all have to load again.
   pub(crate) async fn update(
     &mut self,
     bundler: &mut Bundler,
     changes: &Changes,
-  ) -> BuildResult<Vec<Patch>> {
+  ) -> BuildResult<Result<Vec<Patch>, String>> {
     let kinds = [
       (&changes.added, WatcherChangeKind::Create),
       (&changes.modified, WatcherChangeKind::Update),
@@ -203,7 +203,12 @@ impl Pages {
     self.missed = false;
     let mut patches = Vec::with_capacity(updates.len());
     for update in updates {
-      let HmrUpdate::Patch(patch) = update.update else { continue };
+      let patch = match update.update {
+        HmrUpdate::Patch(patch) => patch,
+        HmrUpdate::Noop => continue,
+        // Which goes for the other pages as well: they have the same modules.
+        HmrUpdate::FullReload { reason } => return Ok(Err(reason)),
+      };
       let Some(page) = self.pages.get_mut(&update.client_id) else { continue };
       page.seq += 1;
       let module_ids = patch.carried.iter().map(|(id, _)| id.to_string()).collect();
@@ -213,11 +218,11 @@ impl Pages {
         seq: page.seq,
         changed_ids: patch.changed_ids,
         module_ids,
-        code: patch.code,
+        code: with_map(patch.code, patch.sourcemap.as_deref()),
         map: patch.sourcemap,
       });
     }
-    Ok(patches)
+    Ok(Ok(patches))
   }
 
   /// The code that runs modules again which a page has only as part of a chunk.
@@ -233,8 +238,22 @@ impl Pages {
     if let Some(page) = self.pages.get_mut(page) {
       page.sent.extend(patch.carried);
     }
-    Ok(patch.code)
+    Ok(with_map(patch.code, patch.sourcemap.as_deref()))
   }
+}
+
+/// The code with its source map in it: a patch has no address that the map's file could be beside.
+fn with_map(mut code: String, map: Option<&str>) -> String {
+  let Some(map) = map else { return code };
+  const COMMENT: &str = "//# sourceMappingURL=";
+  if let Some(start) = code.rfind(COMMENT).filter(|start| !code[*start..].trim_end().contains('\n'))
+  {
+    code.truncate(start);
+  }
+  code.push_str(COMMENT);
+  code.push_str("data:application/json;charset=utf-8;base64,");
+  code.push_str(&rolldown_utils::base64::to_standard_base64(map));
+  code
 }
 
 #[cfg(test)]

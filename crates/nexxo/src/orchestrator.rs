@@ -461,7 +461,10 @@ impl State {
             made.reshaped |=
               !previous.is_some_and(|previous| plan::keeps_shape(previous, &scanned, &modules));
             result.diagnostics = checker.unresolved_packages(&scanned);
-            result.patches = patches;
+            match patches {
+              Ok(patches) => result.patches = patches,
+              Err(reason) => result.reload = Some(reason),
+            }
           }
           Err(errors) => result.diagnostics = checker.translate(errors.into_vec(), None),
         }
@@ -469,6 +472,7 @@ impl State {
         if result.ok {
           self.pages.settle();
         } else {
+          result.reload = None;
           self.pages.keep(&due, &std::mem::take(&mut result.patches));
         }
       }

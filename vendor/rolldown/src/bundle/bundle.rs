@@ -21,6 +21,7 @@ use rolldown_plugin::{
   HookBuildEndArgs, HookCloseBundleArgs, HookRenderErrorArgs, SharedPluginDriver,
 };
 use rolldown_utils::dashmap::FxDashSet;
+use rustc_hash::FxHashMap;
 use std::{path::Path, sync::Arc};
 use sugar_path::SugarPath;
 
@@ -107,7 +108,7 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
   ) -> BuildResult<NormalizedScanStageOutput> {
     trace_action!(action::BuildStart { action: "BuildStart" });
     let is_full_scan_mode = scan_mode.is_full();
-    self.cache.give_up_kept(&[]);
+    self.cache.give_up_kept();
 
     let scan_stage_output = self.scan_stage(scan_mode).await?;
 
@@ -303,6 +304,7 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
         self.cache.kept = Some(Box::new(Kept {
           link_output: link_stage_output,
           generated,
+          scanned_since: FxHashMap::default(),
           changed: Vec::new(),
         }));
         Ok(output)
@@ -313,7 +315,7 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
         // cache stays whole on their `Err` paths.
         // See internal-docs/bundler-data-lifecycle/implementation.md ("Cache integrity on a failed build").
         if self.options.experimental.is_incremental_build_enabled() {
-          self.cache.merge_scoping(std::mem::take(&mut link_stage_output.symbol_db), &[]);
+          self.cache.merge_scoping(std::mem::take(&mut link_stage_output.symbol_db), |_| false);
         }
 
         // `link_stage_output` is dead from here on (its `symbol_db` was just taken

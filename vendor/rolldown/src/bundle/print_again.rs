@@ -12,7 +12,7 @@ use oxc::semantic::{Scoping, SymbolId};
 use oxc_str::CompactStr;
 use rolldown_common::{
   AstScopes, EcmaModuleAstUsage, EcmaView, EcmaViewMeta, ExportsKind, GetLocalDb, GetLocalDbMut,
-  HybridIndexVec, ImportKind, MemberExprRef, MemberExprRefResolution, Module, ModuleIdx,
+  ImportKind, MemberExprRef, MemberExprRefResolution, Module, ModuleIdx,
   ModuleType, NormalModule, ScanMode, StmtInfo, StmtInfos, SymbolOrMemberExprRef, SymbolRef,
   SymbolRefDbForModule, SymbolRefFlags, WrapKind,
 };
@@ -35,7 +35,10 @@ use crate::{
 pub struct Kept {
   pub link_output: LinkStageOutput,
   pub generated: Generated,
-  /// What the last scan found changed.
+  /// The modules that were scanned since, as they were when they were linked; nothing where that
+  /// is not to be compared. Their scoping is in the snapshot, that of all others is here.
+  pub scanned_since: FxHashMap<ModuleIdx, Option<Scanned>>,
+  /// What is to be printed again.
   pub changed: Vec<ModuleIdx>,
 }
 
@@ -54,7 +57,7 @@ pub enum ScannedAgain {
 }
 
 /// A module as it was scanned.
-struct Scanned {
+pub struct Scanned {
   module: NormalModule,
   stmt_infos: StmtInfos,
   flags: FxHashMap<SymbolId, SymbolRefFlags>,
@@ -81,40 +84,29 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
 
   async fn scan_again_impl(&mut self, ids: Vec<ArcStr>) -> BuildResult<ScannedAgain> {
     let output = self.scan_stage(ScanMode::Partial(ids)).await?;
-    let mut changed = match &output.module_table {
-      HybridIndexVec::Map(modules) => modules.keys().copied().collect::<Vec<_>>(),
-      HybridIndexVec::IndexVec(modules) => modules.indices().collect(),
-    };
-    changed.sort_unstable();
-    let before = changed.iter().map(|&idx| self.scanned(idx)).collect::<Option<Vec<_>>>();
-    // From here on the snapshot has the changed modules' own scoping, which giving up must not
-    // replace by the kept one.
     if let Err(errors) = self.merge_scanned(output).await {
-      self.cache.give_up_kept(&changed);
+      self.cache.give_up_kept();
       return Err(errors);
     }
 
-    let only_text = before.is_some_and(|before| {
-      let snapshot = self.cache.get_snapshot();
-      let kept = self.cache.kept.as_ref().expect("looked at above");
-      changed.iter().zip(&before).all(|(&idx, before)| {
-        snapshot.module_table[idx].as_normal().is_some_and(|module| {
-          kept.goes_for(
-            before,
-            module,
-            &snapshot.stmt_infos[idx],
-            snapshot.symbol_ref_db.local_db(idx),
-          )
-        })
+    let snapshot = self.cache.get_snapshot();
+    let kept = self.cache.kept.as_ref().expect("looked at above");
+    let only_text = kept.scanned_since.iter().all(|(&idx, before)| {
+      let module = snapshot.module_table[idx].as_normal();
+      before.as_ref().zip(module).is_some_and(|(before, module)| {
+        let symbols = snapshot.symbol_ref_db.local_db(idx);
+        kept.goes_for(before, module, &snapshot.stmt_infos[idx], symbols)
       })
     });
     if !only_text {
-      self.cache.give_up_kept(&changed);
+      self.cache.give_up_kept();
       return Ok(ScannedAgain::Graph(Box::new(self.cache.create_output())));
     }
     let mut kept = self.cache.kept.take().expect("looked at above");
-    for &idx in &changed {
-      let snapshot = self.cache.get_snapshot_mut();
+    kept.changed = mem::take(&mut kept.scanned_since).into_keys().collect();
+    kept.changed.sort_unstable();
+    let snapshot = self.cache.get_snapshot_mut();
+    for idx in kept.changed.clone() {
       let scoping = mem::replace(
         &mut snapshot.symbol_ref_db.local_db_mut(idx).ast_scopes,
         AstScopes::new(Scoping::default()),
@@ -123,7 +115,6 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
         kept.take_text(module, &snapshot.stmt_infos[idx], scoping);
       }
     }
-    kept.changed = changed;
     self.cache.kept = Some(kept);
     Ok(ScannedAgain::OnlyText)
   }
@@ -139,15 +130,6 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
   pub fn scanned_module(&self, path: &str) -> Option<&Module> {
     let idx = *self.cache.module_idx_by_abs_path.get(path)?;
     self.cache.snapshot()?.module_table.modules.get(idx)
-  }
-
-  fn scanned(&self, idx: ModuleIdx) -> Option<Scanned> {
-    let snapshot = self.cache.get_snapshot();
-    Some(Scanned {
-      module: snapshot.module_table.modules.get(idx)?.as_normal()?.clone(),
-      stmt_infos: snapshot.stmt_infos[idx].clone(),
-      flags: snapshot.symbol_ref_db.local_db(idx).flags.clone(),
-    })
   }
 
   /// Makes the output after a scan that found only text changed.
@@ -178,15 +160,26 @@ impl<Fs: FileSystem + Clone + 'static> Bundle<Fs> {
     match printed {
       Ok(Some(output)) => self.finish_output(Ok(output), false).await,
       Ok(None) => {
-        self.cache.give_up_kept(&[]);
+        self.cache.give_up_kept();
         let scan = self.cache.create_output();
         self.bundle_generate(scan).await
       }
       Err(errors) => {
-        self.cache.give_up_kept(&[]);
+        self.cache.give_up_kept();
         self.finish_output(Err(errors), false).await
       }
     }
+  }
+}
+
+impl Scanned {
+  /// A module as the snapshot has it; nothing where it is new or external.
+  pub fn of(snapshot: &NormalizedScanStageOutput, idx: ModuleIdx) -> Option<Self> {
+    Some(Self {
+      module: snapshot.module_table.modules.get(idx)?.as_normal()?.clone(),
+      stmt_infos: snapshot.stmt_infos[idx].clone(),
+      flags: snapshot.symbol_ref_db.local_db(idx).flags.clone(),
+    })
   }
 }
 

@@ -37,8 +37,6 @@ impl Bundler {
     // HMR partial scans use the shared rayon pool without passing through
     // `BundleFactory::build_bundle`; wait for any deferred drops here too.
     crate::utils::defer_drop::drain();
-    // The stage reads the scoping of the snapshot.
-    self.cache.give_up_kept(&[]);
 
     let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
       return Err(anyhow::format_err!(
@@ -85,7 +83,6 @@ impl Bundler {
     if !self.cache.has_snapshot() {
       return Ok(None);
     }
-    self.cache.give_up_kept(&[]);
     let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
       return Ok(None);
     };
@@ -169,8 +166,6 @@ impl Bundler {
     // HMR partial scans use the shared rayon pool without passing through
     // `BundleFactory::build_bundle`; wait for any deferred drops here too.
     crate::utils::defer_drop::drain();
-    // The stage reads the scoping of the snapshot.
-    self.cache.give_up_kept(&[]);
 
     let Some(plugin_driver) = self.last_bundle_handle.as_ref().map(|ctx| &ctx.plugin_driver) else {
       panic!("Lazy compilation requires at least one bundle to be built first");

@@ -12,7 +12,7 @@ use itertools::Itertools;
 use oxc::ast::builder::AstBuilder;
 use oxc_traverse::traverse_mut;
 use rolldown_common::{
-  ClientHmrInput, ClientHmrUpdate, HmrLazyChunkOutput, HmrPatch, HmrStampTable, HmrUpdate,
+  ClientHmrInput, ClientHmrUpdate, EcmaModuleAstUsage, HmrLazyChunkOutput, HmrPatch, HmrStampTable, HmrUpdate,
   ImportKind, Module, ModuleIdx, ModuleTable, ScanMode, WatcherChangeKind,
 };
 use rolldown_ecmascript::{EcmaAst, EcmaCompiler, PrintCommentsOptions, PrintOptions};
@@ -757,6 +757,16 @@ impl<'a, Fs: FileSystem + Clone + 'static> HmrStage<'a, Fs> {
     // carried nothing. Say so explicitly instead of sending an empty patch.
     if carried_modules.is_empty() && changed_ids.is_empty() {
       return Ok(HmrUpdate::Noop);
+    }
+
+    // A factory is a plain function: a module that awaits at its top level cannot run in one.
+    let awaits = carried_modules.iter().find_map(|idx| {
+      let module = self.module_table().modules[*idx].as_normal()?;
+      module.ast_usage.contains(EcmaModuleAstUsage::TopLevelAwait).then_some(&module.stable_id)
+    });
+    if let Some(id) = awaits {
+      let reason = format!("`{}` has a top-level `await`, which cannot run again", id.as_str());
+      return Ok(HmrUpdate::FullReload { reason });
     }
 
     // Sorting `carried_modules` is not strictly necessary, but it:

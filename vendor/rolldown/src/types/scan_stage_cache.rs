@@ -15,7 +15,7 @@ use sugar_path::SugarPath;
 
 use crate::{
   SharedOptions,
-  bundle::print_again::Kept,
+  bundle::print_again::{Kept, Scanned},
   module_loader::{deferred_scan_data::defer_sync_scan_data, module_loader::VisitState},
   stages::scan_stage::{NormalizedScanStageOutput, ScanStageOutput},
 };
@@ -115,21 +115,22 @@ impl ScanStageCache {
     self.snapshot.is_some()
   }
 
-  /// Gives up what is kept of the last build, but for what the snapshot needs of it. Modules in
-  /// `replaced` have their own scoping in the snapshot already.
-  pub fn give_up_kept(&mut self, replaced: &[ModuleIdx]) {
+  /// Gives up what is kept of the last build, but for what the snapshot needs of it: modules that
+  /// were scanned since have their own scoping there already.
+  pub fn give_up_kept(&mut self) {
     if let Some(kept) = self.kept.take() {
       let mut link_output = kept.link_output;
-      self.merge_scoping(std::mem::take(&mut link_output.symbol_db), replaced);
+      let symbol_db = std::mem::take(&mut link_output.symbol_db);
+      self.merge_scoping(symbol_db, |idx| kept.scanned_since.contains_key(&idx));
       crate::utils::defer_drop::spawn_drop(link_output);
     }
   }
 
   /// Puts the symbol tables' scoping back, which builds take from the snapshot.
-  pub fn merge_scoping(&mut self, symbol_db: SymbolRefDb, replaced: &[ModuleIdx]) {
+  pub fn merge_scoping(&mut self, symbol_db: SymbolRefDb, is_there: impl Fn(ModuleIdx) -> bool) {
     let snapshot = self.get_snapshot_mut();
     for (idx, symbol_ref_db) in symbol_db.into_inner().into_iter_enumerated() {
-      let Some(db_for_module) = symbol_ref_db.filter(|_| !replaced.contains(&idx)) else {
+      let Some(db_for_module) = symbol_ref_db.filter(|_| !is_there(idx)) else {
         continue;
       };
       snapshot.symbol_ref_db.local_db_mut(idx).merge_from_build(db_for_module);
@@ -192,6 +193,11 @@ impl ScanStageCache {
       }
     };
     let rescanned_module_idxs = modules.iter().map(|(idx, _)| *idx).collect::<FxHashSet<_>>();
+    if let Some(kept) = &mut self.kept {
+      for (idx, _) in &modules {
+        kept.scanned_since.entry(*idx).or_insert_with(|| Scanned::of(cache, *idx));
+      }
+    }
     // merge module_table, index_ast_scope, index_ecma_ast
     for (new_idx, new_module) in modules {
       let idx = self.module_id_to_idx[new_module.id()].idx();
