@@ -13,14 +13,22 @@ import { parseArgs } from 'node:util';
 
 /** Each is a file of its own, without chunks, so that a page can serve just those it needs. */
 const entries = [
-  { name: 'index', source: 'client.ts', platform: 'browser' },
-  { name: 'worker', source: 'worker.ts', platform: 'browser' },
-  { name: 'node', source: 'node.ts', platform: 'node' },
-  { name: 'node-worker', source: 'node-worker.ts', platform: 'node' },
+  { name: 'index', source: 'src/client.ts', platform: 'browser' },
+  { name: 'worker', source: 'src/worker.ts', platform: 'browser' },
+  { name: 'preview', source: 'src/preview.ts', platform: 'browser' },
+  { name: 'stacks', source: 'src/stacks.ts', platform: 'browser' },
+  { name: 'node', source: 'src/node.ts', platform: 'node' },
+  { name: 'node-worker', source: 'src/node-worker.ts', platform: 'node' },
+  // Classic scripts of the folder that a preview's origin serves.
+  { name: 'preview/__nexxo/shell', source: 'preview/shell.ts', format: 'iife' },
+  { name: 'preview/__nexxo/page', source: 'preview/page.ts', format: 'iife' },
+  { name: 'preview/__nexxo-sw', source: 'preview/service-worker.ts', format: 'iife' },
+  // Its place is in `inline.html`.
+  { name: 'inline', source: 'preview/inline.ts', format: 'iife', isInline: true },
 ];
 
 /** The entries that can be imported, with the module that has their types. */
-const typed = { index: 'client', worker: 'worker', node: 'node' };
+const typed = { index: 'client', worker: 'worker', preview: 'preview', node: 'node' };
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values } = parseArgs({
@@ -51,26 +59,32 @@ async function bundle() {
   wasm.initSync({ module: readFileSync(join(glue, 'nexxo_wasm_bg.wasm')) });
 
   const engine = new wasm.Engine();
-  for (const [folder, pattern] of [
-    [join(here, 'src'), /(?<!\.d)\.ts$/],
-    [glue, /\.js$/],
+  const root = join(here, '..');
+  for (const [folder, pattern, place = folder] of [
+    ['worker', /(?<!\.d)\.ts$/],
+    ['crates/nexxo/hmr', /\.ts$/],
+    ['node_modules/mrmime', /\.m?js$|package\.json$/],
+    ['node_modules/error-stack-parser-es', /\.mjs$|package\.json$/],
+    ['node_modules/@jridgewell', /\.m?js$|package\.json$/],
+    [glue, /\.js$/, 'worker/src'],
   ]) {
-    for (const name of readdirSync(folder, { recursive: true })) {
-      if (pattern.test(name)) engine.write(`/src/${name.replaceAll('\\', '/')}`, readFileSync(join(folder, name)));
+    for (const name of readdirSync(resolve(root, folder), { recursive: true })) {
+      const path = `/${place}/${name.replaceAll('\\', '/')}`;
+      if (pattern.test(name)) engine.write(path, readFileSync(join(resolve(root, folder), name)));
     }
   }
 
-  for (const { name, source, platform } of entries) {
+  for (const { name, source, platform = 'browser', format = 'esm', isInline = false } of entries) {
     const result = await engine.build(
       {
-        input: { [name]: `/src/${source}` },
+        input: { [name]: `/worker/${source}` },
         platform,
         external: ['node:*'],
         tsconfig: false,
         // The glue looks for its global object by every name; a worker has no `window`.
         transform: { target: 'es2022', define: { window: 'undefined' } },
         output: {
-          format: 'esm',
+          format,
           entryFileNames: '[name].js',
           codeSplitting: false,
           minify: values.minify ? true : 'dce-only',
@@ -87,9 +101,27 @@ async function bundle() {
     const [file, ...others] = result.outputFiles;
     if (!result.ok || file === undefined) fail(`\`${source}\` could not be bundled.`);
     if (others.length > 0) fail(`\`${source}\` became ${1 + others.length} files, where one was meant.`);
-    writeFileSync(join(out, file.fileName), file.contents);
+    if (isInline) writeInline(file.contents);
+    else write(file.fileName, file.contents);
     console.log(`${file.fileName}  ${file.contents.length.toLocaleString('en')} bytes`);
   }
+  for (const page of ['index.html', '404.html']) copyFileSync(join(here, 'preview', page), join(out, 'preview', page));
+  copyFileSync(join(here, 'preview/shell.html'), join(out, 'preview/__nexxo/index.html'));
+}
+
+function write(name, contents) {
+  mkdirSync(dirname(join(out, name)), { recursive: true });
+  writeFileSync(join(out, name), contents);
+}
+
+/** The page for an opaque origin, with its script in it: such a page can load none of its own. */
+function writeInline(contents) {
+  const page = readFileSync(join(here, 'preview/inline.html'), 'utf8');
+  const place = '<!-- inline.ts -->';
+  if (!page.includes(place)) fail(`\`inline.html\` has no \`${place}\`.`);
+  // In a script element only these two letter sequences could end or bend the script.
+  const code = new TextDecoder().decode(contents).replaceAll(/<(?=\/script|!--)/gi, '\\x3c');
+  write('preview/__nexxo/inline.html', page.replace(place, () => `<script>${code}</script>`));
 }
 
 function writeTypes() {

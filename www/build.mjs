@@ -59,6 +59,8 @@ function copyPackage() {
   const folder = `nexxo-${hash(files.map((name) => readFileSync(join(pkg, name))))}`;
   mkdirSync(join(out, folder));
   for (const name of files) cpSync(join(pkg, name), join(out, folder, name));
+  // What the origins of previews serve; see `serve.mjs`.
+  cpSync(join(pkg, 'preview'), join(out, 'preview'), { recursive: true });
   return folder;
 }
 
@@ -106,8 +108,8 @@ async function bundlePage() {
     const packageBeside = {
       name: 'package-beside',
       resolveId: {
-        filter: /^nexxo$/,
-        handler: () => ({ id: `./${engine}/index.js`, external: true }),
+        filter: /^nexxo(\/preview)?$/,
+        handler: (specifier) => ({ id: `./${engine}/${specifier === 'nexxo' ? 'index' : 'preview'}.js`, external: true }),
       },
     };
     const page = await project.build(
@@ -119,12 +121,7 @@ async function bundlePage() {
       },
       { plugins: [packageBeside] },
     );
-    const frame = await project.build({
-      ...common,
-      input: { 'preview-frame': 'www/src/preview-frame.ts' },
-      output: { ...common.output, format: 'iife' },
-    });
-    return { main: onlyFile(page), frame: onlyFile(frame) };
+    return { main: onlyFile(page) };
   } finally {
     nexxo.dispose();
   }
@@ -159,7 +156,7 @@ function editorPackages() {
   const wanted = new Set();
   for (const path of filesBelow(join(www, 'src'))) {
     for (const [, name] of readText(join(www, 'src', path)).matchAll(/ from '((?:@[\w-]+\/)?[\w-]+)[^']*';/g)) {
-      if (name !== 'nexxo') wanted.add(name);
+      if (!/^nexxo(\/|$)/.test(name)) wanted.add(name);
     }
   }
   // The set grows while it is walked.
@@ -175,7 +172,7 @@ function editorPackages() {
 }
 
 function writePages() {
-  const { main, frame } = bundles;
+  const { main } = bundles;
   const styles = readText(join(www, 'styles.css'));
   const stylesName = `styles-${hash([styles])}.css`;
   writeFileSync(join(out, main.fileName), main.contents);
@@ -183,6 +180,7 @@ function writePages() {
   cpSync(join(www, 'icon.svg'), join(out, 'icon.svg'));
   const preloads = [
     `<link rel="modulepreload" href="${engine}/index.js" />`,
+    `<link rel="modulepreload" href="${engine}/preview.js" />`,
     `<link rel="preload" href="${packed[0]}" as="fetch" crossorigin />`,
   ].join('\n    ');
   const page = replaced(readText(join(www, 'index.html')), [
@@ -191,10 +189,6 @@ function writePages() {
     ['styles.css', stylesName],
   ]);
   writeFileSync(join(out, 'index.html'), page);
-  // In a script element only these two letter sequences could end or bend the script.
-  const code = frame.text.replaceAll(/<(?=\/script|!--)/gi, '\\x3c');
-  const preview = replaced(readText(join(www, 'preview.html')), [['<!-- preview-frame.ts -->', `<script>${code}</script>`]]);
-  writeFileSync(join(out, 'preview.html'), preview);
 }
 
 function replaced(text, replacements) {

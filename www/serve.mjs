@@ -1,5 +1,6 @@
 // This file serves the built page the way a careful host does: under the strict
-// policy of the playground, which `preview.html` alone replaces by its own.
+// policy of the playground on localhost, and the folder `preview` on every name
+// below localhost, each of which is an origin of its own.
 //
 //     node www/serve.mjs <folder> [--port <n>]
 
@@ -18,14 +19,17 @@ export const policy = [
   "font-src 'self' data:",
   "connect-src 'self'",
   "worker-src 'self'",
-  "frame-src 'self' blob: data:",
+  "frame-src 'self' http://*.localhost:*",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
 
 /** The sandbox holds even where somebody opens the file as a page of its own. */
-const previewPolicy = "sandbox allow-scripts; frame-ancestors 'self'";
+const inlinePolicy = "sandbox allow-scripts; frame-ancestors 'self'";
+
+/** Of previews: only pages of this machine may embed them. The app within has whatever policy it brings. */
+const previewPolicy = "frame-ancestors http://localhost:* http://127.0.0.1:* 'self'";
 
 const types = {
   '.css': 'text/css; charset=utf-8',
@@ -59,17 +63,18 @@ export async function serve(folder, port = 0) {
 }
 
 async function answer(folder, request, response) {
+  const isPreview = /^[\w-]+\.localhost(:\d+)?$/.test(request.headers.host ?? '');
   const path = pathOf(request.url);
-  const file = path === undefined ? undefined : join(folder, path);
+  const file = path === undefined ? undefined : join(folder, isPreview ? 'preview' : '', path);
   const found = file === undefined ? undefined : await stat(file).catch(() => undefined);
   if (found?.isFile() !== true) {
     response.writeHead(404).end();
     return;
   }
   response.writeHead(200, {
-    'content-type': types[extname(path)] ?? 'application/octet-stream',
+    'content-type': types[extname(file)] ?? 'application/octet-stream',
     'content-length': found.size,
-    'content-security-policy': path === '/preview.html' ? previewPolicy : policy,
+    'content-security-policy': isPreview ? previewPolicy : path === '/preview/__nexxo/inline.html' ? inlinePolicy : policy,
     'x-content-type-options': 'nosniff',
     // What is built next must be seen after a reload.
     'cache-control': 'no-cache',
@@ -81,7 +86,7 @@ async function answer(folder, request, response) {
 function pathOf(url) {
   try {
     const path = normalize(decodeURIComponent(new URL(url ?? '/', 'http://localhost').pathname));
-    return path.includes('\0') ? undefined : path === '/' ? '/index.html' : path;
+    return path.includes('\0') ? undefined : path.endsWith('/') ? `${path}index.html` : path;
   } catch {
     return undefined;
   }

@@ -97,6 +97,9 @@ export function launch() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // The driver's own list has partitioned storage in it, which every browser has by now, and
+      // without which a frame of another site has no service worker. The last list counts.
+      '--disable-features=HttpsUpgrades,MediaRouter,PaintHolding',
     ],
   });
 }

@@ -75,12 +75,12 @@ export async function running(page) {
 
 /** What is inside the preview's frame. */
 export function preview(page) {
-  return page.frameLocator('iframe.preview-frame.shown');
+  return page.frameLocator('iframe.nexxo-preview').frameLocator('iframe.shown');
 }
 
 /** The frame itself, to run code in. */
 export async function previewFrame(page) {
-  const handle = await page.locator('iframe.preview-frame.shown').elementHandle();
+  const handle = await page.frameLocator('iframe.nexxo-preview').locator('iframe.shown').elementHandle();
   return handle.contentFrame();
 }
 

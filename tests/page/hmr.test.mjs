@@ -10,8 +10,7 @@ const app = example?.files['src/App.tsx'];
 async function openDevelopment() {
   const opened = await openPage();
   await opened.page.getByRole('radio', { name: 'Development' }).check({ force: true });
-  await opened.page.waitForFunction(() => document.querySelector('#status').dataset.phase === 'done' && document.querySelectorAll('iframe.preview-frame').length === 1);
-  await until(opened.page, 'the development build runs', async () => preview(opened.page).locator('html').evaluate(() => '__nexxo_hmr__' in globalThis));
+  await until(opened.page, 'the development build runs', async () => preview(opened.page).locator('html').evaluate(() => '__rolldown_runtime__' in globalThis));
   await running(opened.page);
   return opened;
 }

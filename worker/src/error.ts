@@ -121,6 +121,25 @@ export function workerUnavailable(problem: string): Diagnostic {
   );
 }
 
+export function previewUnavailable(origin: string, problem: string): Diagnostic {
+  return error(
+    'PREVIEW_UNAVAILABLE',
+    `The app runs inline, as its preview cannot be served by ${origin}: ${sentence(problem)}`,
+    "Check that the package's folder `preview` is served at that origin, that its `index.html` lists this page's origin, and that the browser allows service workers there.",
+  );
+}
+
+export function previewFlooded(): Diagnostic {
+  return error('PREVIEW_FLOODED', 'The app was stopped: it sent messages without end.', 'Look for a loop that prints or posts messages, then run it again.');
+}
+
+export function uncaught(kind: 'error' | 'rejection', message: string, notes: string[]): Diagnostic {
+  const said = message.replace(/^Uncaught /, '');
+  return kind === 'error'
+    ? error('UNCAUGHT_ERROR', said, 'Nothing caught this error. Correct it at the marked place, or catch it.', notes)
+    : error('UNHANDLED_REJECTION', said, 'A promise was rejected and nothing caught that. Await it in a `try`, or add a `catch`.', notes);
+}
+
 export function faultUnavailable(): Diagnostic {
   return error('UNSUPPORTED_FEATURE', 'This build of the engine cannot be made to fail on purpose.', 'Build it with the cargo feature `fault`.');
 }

@@ -3,6 +3,7 @@
 
 import { createNexxo, NexxoError } from 'nexxo';
 import type { BuildOptions, BuildResult, Context, Dev, DevReport, Diagnostic, ExplainEvent, Nexxo, PagePort, Project, StageEvent } from 'nexxo';
+import type { PreviewSource } from 'nexxo/preview';
 import { Topic } from './topic.ts';
 import type { Change, Workspace } from './workspace.ts';
 
@@ -32,6 +33,14 @@ export interface GoodBuild {
   options: BuildOptions;
   /** The page that is to run it, in a development build. Where it is the one that runs already, it stays as it is. */
   page: string | undefined;
+  /** Whether a page that loads asked for it, and so has it. */
+  wasAskedFor: boolean;
+}
+
+/** What a page that loads is given. */
+interface Opened {
+  id?: string;
+  result: BuildResult;
 }
 
 export interface Replaced {
@@ -74,7 +83,7 @@ const nothingBuilt: BuildState = {
   replaced: undefined,
 };
 
-export class Builder {
+export class Builder implements PreviewSource {
   readonly state = new Topic<BuildState>(nothingBuilt);
   readonly timeline = new Topic<Timeline>({ stages: [], reason: undefined, running: false });
   readonly #workspace: Workspace;
@@ -92,6 +101,13 @@ export class Builder {
   /** Counts the changes; a result fits the files when none came after it was asked for. */
   #revision = 0;
   #lastBuild = 0;
+  /** The last build for a page, until a page takes it. */
+  #ready: { opened: Opened; revision: number } | undefined;
+  /** Pages that wait for a build. */
+  #asked = 0;
+  readonly #updateListeners = new Set<(paths: string[]) => void>();
+  #begin: () => void = () => {};
+  readonly #begun = new Promise<void>((resolve) => (this.#begin = resolve));
 
   constructor(workspace: Workspace, mode: Mode) {
     this.#workspace = workspace;
@@ -110,6 +126,7 @@ export class Builder {
     } catch (thrown) {
       this.#report({ phase: 'stopped', diagnostics: [diagnosticOf(thrown)], ok: false });
     }
+    this.#begin();
   }
 
   get version(): string {
@@ -127,21 +144,45 @@ export class Builder {
     this.#dev?.attach(page, port);
   }
 
+  /** Forgets the page of a frame that is gone. */
+  detach(page: string): void {
+    this.#dev?.detach(page);
+    if (page === this.#page) this.#page = undefined;
+  }
+
+  /** What a page that loads is to run: the last build where it is of now, or one that is made for it. */
+  async open(): Promise<Opened> {
+    this.#asked += 1;
+    try {
+      await this.#begun;
+      const ready = this.#ready;
+      this.#ready = undefined;
+      if (ready !== undefined && ready.revision === this.#revision) return ready.opened;
+      await this.build();
+      // Where a newer build took its place, that is the one to wait for.
+      if (this.#ready === undefined) await this.#settled();
+      const made = this.#ready as { opened: Opened } | undefined;
+      this.#ready = undefined;
+      if (made === undefined) throw new Error('There is no build for this page.');
+      return made.opened;
+    } finally {
+      this.#asked -= 1;
+    }
+  }
+
+  /** Tells of changed files that running pages were not loaded again for. */
+  onUpdate(listener: (paths: string[]) => void): void {
+    this.#updateListeners.add(listener);
+  }
+
   /** Builds now, for an app that starts anew. A newer call takes the place of one that still waits. */
   build(): Promise<void> {
     return this.#work(async (project, options) => {
-      if (this.#mode === 'production') {
-        const result = await this.#contextFor(project, options).rebuild();
-        return { result, good: { result, options, page: undefined } };
-      }
-      const dev = this.#devFor(project, options);
-      const { id, result } = await dev.open();
-      if (result.ok) {
-        // Its frame goes when the new one shows; until then it need not follow.
-        if (this.#page !== undefined) dev.detach(this.#page);
-        this.#page = id;
-      }
-      return { result, good: { result, options, page: id } };
+      if (this.#mode === 'production') return { result: await this.#contextFor(project, options).rebuild() };
+      const { id, result } = await this.#devFor(project, options).open();
+      if (!result.ok) return { result };
+      this.#page = id;
+      return { id, result };
     });
   }
 
@@ -152,8 +193,10 @@ export class Builder {
     const started = performance.now();
     this.#report({ phase: 'building', replaced: undefined });
     try {
-      const { ok, diagnostics, reload } = await this.#dev.update();
+      const { ok, diagnostics, reload, changed } = await this.#dev.update();
+      // The pages load again by themselves, and then ask for their build.
       if (reload !== undefined) return;
+      if (ok) for (const listener of this.#updateListeners) listener(changed);
       this.#report({ phase: 'done', ok, diagnostics, durationMs: performance.now() - started, current: revision === this.#revision });
     } catch (thrown) {
       this.#report({ phase: 'done', ok: false, diagnostics: [diagnosticOf(thrown)], current: revision === this.#revision });
@@ -171,13 +214,13 @@ export class Builder {
       const result = await dev.build();
       if (page !== this.#page || revision !== this.#revision) return;
       const { ok, diagnostics } = result;
-      this.#report({ ok, diagnostics, ...(ok ? { lastGood: { result, options, page } } : {}) });
+      this.#report({ ok, diagnostics, ...(ok ? { lastGood: { result, options, page, wasAskedFor: false } } : {}) });
     } catch {
       // Nobody waits for it, and what is wrong the next edit tells.
     }
   }
 
-  async #work(make: (project: Project, options: BuildOptions) => Promise<{ result: BuildResult; good: GoodBuild }>): Promise<void> {
+  async #work(make: (project: Project, options: BuildOptions) => Promise<Opened>): Promise<void> {
     clearTimeout(this.#timer);
     if (this.#project === undefined) return;
     const build = (this.#lastBuild += 1);
@@ -186,10 +229,13 @@ export class Builder {
     this.#report({ phase: 'building', replaced: undefined });
     let done: Partial<BuildState>;
     try {
-      const { result, good } = await make(this.#project, this.#readOptions());
+      const options = this.#readOptions();
+      const opened = await make(this.#project, options);
+      const { id: page, result } = opened;
       const durationMs = performance.now() - started;
+      this.#ready = { opened, revision };
       done = { diagnostics: result.diagnostics, ok: result.ok, durationMs };
-      if (result.ok) done.lastGood = good;
+      if (result.ok) done.lastGood = { result, options, page, wasAskedFor: this.#asked > 0 };
     } catch (thrown) {
       if (thrown instanceof NexxoError && (thrown.code === 'SUPERSEDED' || thrown.code === 'CANCELLED')) return;
       done = { diagnostics: [diagnosticOf(thrown)], ok: false, durationMs: performance.now() - started };
@@ -201,6 +247,18 @@ export class Builder {
       current: revision === this.#revision,
     });
     if (build === this.#lastBuild) this.timeline.value = { ...this.timeline.value, running: false };
+  }
+
+  /** Resolves when no build runs. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => {
+      const end = this.state.watch(({ phase }) => {
+        if (phase !== 'done' && phase !== 'stopped') return;
+        // The first call comes before there is anything to end.
+        queueMicrotask(() => end());
+        resolve();
+      });
+    });
   }
 
   #changed(changes: Change[]): void {
@@ -222,10 +280,8 @@ export class Builder {
       const boundaries = [...new Set(report.boundaries.map(({ module }) => module))];
       this.#report({ replaced: { modules: report.replaced.length, boundaries } });
     } else if (report.type === 'reload' && report.page === this.#page) {
-      // An app that asks for this again and again gets it no faster than a person types.
+      // It asks for its build when it is there again.
       this.#page = undefined;
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => void this.build(), debounceMs);
     }
   }
 
@@ -287,10 +343,12 @@ export class Builder {
       throw new NexxoError(configUnreadable(text, thrown));
     }
     const define = { ...own.transform?.define, 'process.env.NODE_ENV': JSON.stringify(this.#mode) };
+    const isDevelopment = this.#mode === 'development';
     this.#options = {
       ...own,
       transform: { ...own.transform, define },
-      output: { ...own.output, minify: this.#mode === 'production' },
+      // Errors of the app are shown where they are in the sources.
+      output: { ...own.output, minify: !isDevelopment, ...(isDevelopment ? { sourcemap: true } : {}) },
     };
     return this.#options;
   }

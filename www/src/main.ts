@@ -9,7 +9,7 @@ import { button, byId, element, icon } from './dom.ts';
 import { createEditor } from './editor.ts';
 import { createLayout } from './layout.ts';
 import { createOutput } from './output.ts';
-import { createPreview } from './preview.ts';
+import { createPreviewPanel } from './preview.ts';
 import { createProblems } from './problems.ts';
 import { createStatus } from './status.ts';
 import { createTheme } from './theme.ts';
@@ -58,7 +58,7 @@ async function open(example: Example): Promise<void> {
   createOutput(builder);
   createTimeline(builder);
   createStatus(builder);
-  createPreview(workspace, builder, createConsole());
+  createPreviewPanel(workspace, builder, createConsole());
   createReset(workspace);
   createAgain(builder);
 

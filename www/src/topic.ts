@@ -18,9 +18,10 @@ export class Topic<Value> {
     for (const listener of [...this.#listeners]) listener(value);
   }
 
-  /** Calls the listener now and on every change. */
-  watch(listener: (value: Value) => void): void {
+  /** Calls the listener now and on every change. Gives a function that ends this. */
+  watch(listener: (value: Value) => void): () => void {
     this.#listeners.add(listener);
     listener(this.#value);
+    return () => void this.#listeners.delete(listener);
   }
 }

@@ -42,7 +42,11 @@ pub fn read_transform_request(value: &Value) -> Result<TransformRequest, Vec<Dia
   read(value)
 }
 
-fn read<T: DeserializeOwned + Default>(value: &Value) -> Result<T, Vec<Diagnostic>> {
+/// Reads an object of options of any shape. Its fields are checked where the type denies unknown ones.
+///
+/// # Errors
+/// As [`read_options`].
+pub fn read<T: DeserializeOwned + Default>(value: &Value) -> Result<T, Vec<Diagnostic>> {
   if value.is_null() {
     return Ok(T::default());
   }

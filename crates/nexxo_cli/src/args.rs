@@ -10,6 +10,8 @@ use clap::{Args, ColorChoice, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use serde_json::{Value, json};
 
+use crate::serve::options::{Host, Https, ServerOptions};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done; there may be warnings
@@ -61,6 +63,18 @@ Examples:
   nexxo transform src --out-dir lib           every module below a folder, in parallel
   nexxo transform a.ts --json                 code, source map and diagnostics as JSON";
 
+const DEV_EXAMPLES: &str = "\
+Examples:
+  nexxo dev                     the project in this folder: its pages, their modules, `public/`
+  nexxo dev app --open          another folder, and the browser
+  nexxo dev --port 3000 --host  on every address of this machine
+  nexxo dev --https             with a certificate that is made for this machine
+
+Configuration:
+  `server` in `nexxo.config.*` has the same by Vite's names: `host`, `port`,
+  `strictPort`, `open`, `https`, `proxy`, `headers`, `allowedHosts`, `cors`;
+  `base` is the path that everything is served below.";
+
 /// The engine on a machine's own disk: bundles and transforms JavaScript, TypeScript and JSX.
 #[derive(Debug, Parser)]
 #[command(
@@ -92,6 +106,13 @@ pub(crate) enum Command {
   #[command(after_help = BUILD_EXAMPLES, after_long_help = format!("{BUILD_EXAMPLES}\n\n{EXIT_CODES}"))]
   Build(Box<BuildArgs>),
 
+  /// Serve a project while it is edited: every edit shows at once, and the app keeps its state.
+  #[command(after_help = DEV_EXAMPLES)]
+  Dev(Box<DevArgs>),
+
+  /// Serve the output of a build, as a host would.
+  Preview(Box<PreviewArgs>),
+
   /// Turn TypeScript, JSX and new syntax into JavaScript, module by module.
   #[command(after_help = TRANSFORM_EXAMPLES, after_long_help = format!("{TRANSFORM_EXAMPLES}\n\n{EXIT_CODES}"))]
   Transform(TransformArgs),
@@ -102,7 +123,7 @@ pub(crate) enum Command {
   Completions { shell: Shell },
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct BuildArgs {
   /// The project's folder, default `.`; or, and after it, entry modules.
   #[arg(value_name = "ROOT|ENTRY", value_hint = ValueHint::AnyPath)]
@@ -208,6 +229,126 @@ pub(crate) struct BuildArgs {
   /// Give up after so many milliseconds. Default 30,000.
   #[arg(long, value_name = "MS", help_heading = "How it runs")]
   deadline: Option<u64>,
+}
+
+/// Where and how a server is reached.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+  /// The address to listen on; without one, all of this machine's.
+  #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "0.0.0.0")]
+  host: Option<String>,
+
+  /// The port, and no other. Without it, the first that is free is taken.
+  #[arg(long, short, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+  port: Option<u16>,
+
+  /// Open the page in a browser.
+  #[arg(long, short)]
+  open: bool,
+
+  /// Encrypt, with the certificate given, or one that is made for this machine.
+  #[arg(long)]
+  https: bool,
+
+  /// The certificate, with those it is signed by, as PEM.
+  #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "https_key")]
+  https_cert: Option<String>,
+
+  /// The certificate's key, as PEM.
+  #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "https_cert")]
+  https_key: Option<String>,
+}
+
+impl ServerArgs {
+  /// Puts the flags in place of what the configuration says.
+  pub(crate) fn put_into(&self, options: &mut ServerOptions) {
+    if let Some(host) = &self.host {
+      options.host = Some(Host::Named(host.clone()));
+    }
+    if let Some(port) = self.port {
+      options.port = Some(port);
+      options.strict_port = Some(true);
+    }
+    if self.open {
+      options.open = Some(true);
+    }
+    match (&self.https_cert, &self.https_key) {
+      (Some(cert), Some(key)) => {
+        options.https = Some(Https::Given { cert: cert.clone(), key: key.clone() });
+      }
+      _ if self.https && options.https.is_none() => options.https = Some(Https::Generated(true)),
+      _ => {}
+    }
+  }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DevArgs {
+  /// The project's folder, default `.`.
+  #[arg(value_name = "ROOT", value_hint = ValueHint::DirPath)]
+  root: Option<String>,
+
+  /// Read this configuration file, and look for no other.
+  #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+  config: Option<PathBuf>,
+
+  /// The folder that the build may not read beyond.
+  #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+  workspace_root: Option<PathBuf>,
+
+  /// Replace the global or member path KEY by the expression VALUE. May be repeated.
+  #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+  define: Vec<(String, String)>,
+
+  #[command(flatten)]
+  pub(crate) server: ServerArgs,
+
+  /// How many threads to use, default one per processor.
+  #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+  pub(crate) threads: Option<u16>,
+}
+
+impl DevArgs {
+  /// What of it a build would be asked for.
+  pub(crate) fn build(&self) -> BuildArgs {
+    BuildArgs {
+      paths: self.root.iter().cloned().collect(),
+      config: self.config.clone(),
+      workspace_root: self.workspace_root.clone(),
+      define: self.define.clone(),
+      ..BuildArgs::default()
+    }
+  }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PreviewArgs {
+  /// The project's folder, default `.`.
+  #[arg(value_name = "ROOT", value_hint = ValueHint::DirPath)]
+  root: Option<String>,
+
+  /// Read this configuration file, and look for no other.
+  #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+  config: Option<PathBuf>,
+
+  /// The folder that the output is in. Default `dist`.
+  #[arg(long, short = 'd', value_name = "DIR", value_hint = ValueHint::DirPath)]
+  out_dir: Option<String>,
+
+  #[command(flatten)]
+  pub(crate) server: ServerArgs,
+}
+
+impl PreviewArgs {
+  /// What of it a build would be asked for.
+  pub(crate) fn build(&self) -> BuildArgs {
+    BuildArgs {
+      paths: self.root.iter().cloned().collect(),
+      config: self.config.clone(),
+      out_dir: self.out_dir.clone(),
+      ..BuildArgs::default()
+    }
+  }
 }
 
 /// Where the metafile goes when nobody says where.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use nexxo::{
-  protocol::{BuildOptions, Diagnostic},
+  protocol::{BuildOptions, Diagnostic, Input},
   request::read_options,
   snapshot::normalize_path,
 };
@@ -22,6 +22,7 @@ use crate::{
     from_flag, no_such_folder, not_below_workspace_root, several_configurations,
     unknown_config_format, unusable_path,
   },
+  serve::options::Section,
 };
 
 pub(crate) const CONFIG_NAMES: [&str; 3] =
@@ -45,6 +46,10 @@ pub(crate) struct Project {
   pub(crate) out_dir: PathBuf,
   pub(crate) metafile: Option<PathBuf>,
   pub(crate) origin: Origin,
+  /// What the configuration has for `nexxo dev` and `nexxo preview`.
+  pub(crate) servers: Section,
+  /// Whether somebody said what the entries are.
+  pub(crate) has_input: bool,
 }
 
 impl Project {
@@ -70,10 +75,13 @@ impl Project {
       put(&mut value, setting.path, &setting.value, setting.adds);
     }
     let origin = Origin { config, settings };
-    let mut options = read_options(&value).map_err(|mut mistakes| {
+    let explained = |mut mistakes: Vec<Diagnostic>| {
       mistakes.iter_mut().for_each(|mistake| origin.explain(mistake));
       mistakes
-    })?;
+    };
+    let servers = Section::take(&mut value).map_err(explained)?;
+    let mut options = read_options(&value).map_err(explained)?;
+    let has_input = options.input.is_some();
 
     let sub_folder =
       options.cwd.as_deref().map_or(Ok("/".to_owned()), normalize_path).map_err(one)?;
@@ -83,7 +91,7 @@ impl Project {
     };
     options.cwd = Some(normalize_path(&format!("{root_in_view}{sub_folder}")).map_err(one)?);
     if options.input.is_none() {
-      options.input = default_entry(&cwd).map(nexxo::protocol::Input::One);
+      options.input = default_entry(&cwd).map(Input::One);
     }
     let dir = options.output.as_ref().and_then(|output| output.dir.as_deref()).unwrap_or("dist");
     let out_dir = cwd.join(dir);
@@ -92,7 +100,14 @@ impl Project {
       None if options.metafile == Some(true) => Some(cwd.join(DEFAULT_METAFILE)),
       None => None,
     };
-    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin })
+    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin, servers, has_input })
+  }
+}
+
+impl Project {
+  /// Whether the entry is a page, whose modules are meant.
+  pub(crate) fn is_page(&self) -> bool {
+    matches!(&self.options.input, Some(Input::One(entry)) if entry.ends_with(".html"))
   }
 }
 

@@ -192,6 +192,61 @@ impl DiskView {
     (next, changes)
   }
 
+  /// As [`DiskView::advance`], where it is known which real paths something happened to: only files
+  /// that were read are looked at, unless there is more to it.
+  pub(crate) fn advance_at(
+    &self,
+    paths: &BTreeSet<PathBuf>,
+    ignored: &dyn Fn(&Path) -> bool,
+  ) -> (Self, Changes) {
+    let mut touched = BTreeSet::new();
+    for path in paths {
+      let kind = fs::symlink_metadata(path).ok().map(|metadata| kind_of(metadata.file_type()));
+      let listed = self.listed(path);
+      match (listed, kind) {
+        // Came and went, as what editors save to first.
+        (None, None) => {}
+        (Some(Kind::File), Some(Kind::File)) => {
+          touched.insert(path);
+        }
+        _ => return self.advance(ignored),
+      }
+    }
+    if paths.is_empty() {
+      return self.advance(ignored);
+    }
+    let next = Self::new(self.root.clone());
+    for folder in &self.folders {
+      next.folders.insert(folder.key().clone(), folder.value().clone());
+    }
+    let mut changes = Changes::default();
+    for file in &self.files {
+      let (path, before) = (file.key(), file.value());
+      if !touched.contains(&before.real) {
+        next.files.insert(path.clone(), before.clone());
+        continue;
+      }
+      // Read, whatever its time says: something happened to it.
+      let Ok((_, now)) = read_file(before.real.clone()) else { return self.advance(ignored) };
+      if now.bytes != before.bytes
+        && !ignored(&before.real)
+        && let Some(path) = path.to_str()
+      {
+        changes.modified.push(path.to_owned());
+      }
+      next.files.insert(path.clone(), now);
+    }
+    changes.modified.sort_unstable();
+    (next, changes)
+  }
+
+  /// What a folder that was looked into has under a real path.
+  fn listed(&self, real: &Path) -> Option<Kind> {
+    let (folder, name) = (real.parent()?, real.file_name()?);
+    let folder = self.path_of(folder)?;
+    self.folders.get(folder.as_os_str())?.as_ref()?.entries.as_ref()?.get(name).copied()
+  }
+
   /// What a file holds now: as before where its stamp says so, otherwise read.
   fn content_since(&self, path: &Path, before: &Content) -> Option<Content> {
     let real = self.real_file(path).ok()?;

@@ -3,15 +3,19 @@
 //! A command line is read ([`args`]), joined with the configuration
 //! ([`config`]), and built from a view of the disk ([`disk`]) on the machine's
 //! threads ([`host`]); what comes out is put in place ([`write`]) and told of
-//! ([`report`]). Everything about bundling itself is in the crate `nexxo`.
+//! ([`report`]). With [`dev`] and [`preview`] it is served instead ([`serve`]).
+//! Everything about bundling itself is in the crate `nexxo`.
 
 mod args;
 mod build;
 mod config;
+mod dev;
 mod disk;
 mod host;
 mod message;
+mod preview;
 mod report;
+mod serve;
 mod transform;
 mod watch;
 mod write;
@@ -47,6 +51,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
   let (threads, json) = match &line.command {
     Command::Build(args) => (args.threads, args.json),
     Command::Transform(args) => (args.threads, args.json),
+    Command::Dev(args) => (args.threads, false),
+    Command::Preview(_) => (None, false),
     Command::Completions { shell } => {
       let mut script = Vec::new();
       clap_complete::generate(*shell, &mut CommandLine::command(), "nexxo", &mut script);
@@ -58,6 +64,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match line.command {
       Command::Build(args) => match current_folder() {
         Ok(folder) => build::run(*args, folder).await,
+        Err(outcome) => outcome,
+      },
+      Command::Dev(args) => match current_folder() {
+        Ok(folder) => dev::run(*args, folder).await,
+        Err(outcome) => outcome,
+      },
+      Command::Preview(args) => match current_folder() {
+        Ok(folder) => preview::run(*args, folder).await,
         Err(outcome) => outcome,
       },
       Command::Transform(args) => transform::run(&args),

@@ -268,6 +268,104 @@ pub(crate) fn cannot_watch(problem: &impl Display) -> Diagnostic {
   diagnostic
 }
 
+// --- Serving ----------------------------------------------------------------
+
+pub(crate) fn port_taken(port: u16, is_strict: bool) -> Diagnostic {
+  error(
+    "PORT_TAKEN",
+    if is_strict {
+      format!("The port {port} is taken: something else is served there.")
+    } else {
+      format!("The port {port} is taken, and so are the hundred after it.")
+    },
+    "Name another with `--port`, or leave it away: then the next free one is used.",
+  )
+}
+
+pub(crate) fn address_not_usable(
+  address: &std::net::IpAddr,
+  port: u16,
+  problem: &std::io::Error,
+) -> Diagnostic {
+  error(
+    "ADDRESS_NOT_USABLE",
+    format!("Nothing can be served at {address}, port {port}: {}.", io_problem(problem)),
+    "Name an address of this machine with `--host`, and a port above 1023 with `--port`.",
+  )
+}
+
+pub(crate) fn invalid_host(host: &str) -> Diagnostic {
+  error(
+    "INVALID_OPTION",
+    format!("The option `server.host` cannot be `{}`: it is no address.", host.escape_debug()),
+    "Name an address such as `192.168.0.5`, or `true` for all of this machine's. Host names that pages may be asked for by are listed in `server.allowedHosts`.",
+  )
+}
+
+pub(crate) fn invalid_header(name: &str) -> Diagnostic {
+  error(
+    "INVALID_OPTION",
+    format!("The header `{}` of `server.headers` cannot be sent.", name.escape_debug()),
+    "Names are letters, digits and `-`; values are one line of plain letters.",
+  )
+}
+
+pub(crate) fn invalid_proxy(prefix: &str, problem: &str) -> Diagnostic {
+  error(
+    "INVALID_OPTION",
+    format!("The proxy `{}` of `server.proxy` cannot be used: {problem}.", prefix.escape_debug()),
+    "Write it as `\"/api\": \"http://localhost:3000\"`.",
+  )
+}
+
+pub(crate) fn invalid_base(base: &str) -> Diagnostic {
+  error(
+    "INVALID_OPTION",
+    format!("The option `base` cannot be `{}`: it is no path.", base.escape_debug()),
+    "Begin it with `/`, such as `/app/`.",
+  )
+}
+
+pub(crate) fn certificate_unusable(path: &Path, problem: &str) -> Diagnostic {
+  error(
+    "CERTIFICATE_UNUSABLE",
+    format!("`{}` cannot be used to encrypt: {}.", path.display(), lower_first(problem)),
+    "Name a certificate and its key as PEM files, or leave both away: then one is made.",
+  )
+}
+
+pub(crate) fn certificate_not_made(problem: &str) -> Diagnostic {
+  error(
+    "CERTIFICATE_NOT_MADE",
+    format!("A certificate for this machine cannot be made and kept: {problem}."),
+    "Make room in the cache folder, or name a certificate with `--https-cert` and `--https-key`.",
+  )
+}
+
+pub(crate) fn no_output(folder: &str) -> Diagnostic {
+  error(
+    "NO_OUTPUT",
+    format!("There is no output in `{folder}` to be served."),
+    "Build first with `nexxo build`, or name the folder with `--out-dir`.",
+  )
+}
+
+pub(crate) fn not_an_entry(page: &str, module: &str) -> Diagnostic {
+  error(
+    "NOT_AN_ENTRY",
+    format!("`{page}` starts `{module}`, which is no entry of the build."),
+    "Correct the path, or add it to `input` in the configuration.",
+  )
+  .in_file(page)
+}
+
+/// The page of a project without one.
+pub(crate) fn internal_page(entry: &str) -> String {
+  format!(
+    "<!doctype html>\n<html><head><meta charset=\"utf-8\"><title>Nexxo</title></head><body><div id=\"root\"></div><script type=\"module\" src=\"/{entry}\"></script></body></html>\n"
+  )
+}
+
 // --- Words of others --------------------------------------------------------
 
 /// What the system says, without its number.

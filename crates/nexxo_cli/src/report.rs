@@ -437,6 +437,36 @@ pub(crate) fn idle(text: &str) {
   say(&format!("{DIM}{text}{DIM:#}"));
 }
 
+/// Where something is served.
+pub(crate) fn served(what: &str, addresses: &[String]) {
+  for address in addresses {
+    say(&format!("{GREEN}➜{GREEN:#} {what} {CYAN}{address}{CYAN:#}"));
+  }
+}
+
+/// What an edit came to in a page.
+pub(crate) fn updated(files: &str, modules: usize, boundaries: &str) {
+  let what = match modules {
+    // A style sheet or an image, which is no module.
+    0 => "shown anew".to_owned(),
+    1 => format!("1 module replaced, at {boundaries}"),
+    count => format!("{count} modules replaced, at {boundaries}"),
+  };
+  say(&format!("{GREEN}✓{GREEN:#} {files}: {what}"));
+}
+
+/// Why a page loads again.
+pub(crate) fn reloaded(reason: &str) {
+  // The page says it, and may be made to say anything.
+  let reason: String = reason.chars().filter(|c| !c.is_control()).take(300).collect();
+  say(&format!("{YELLOW}↻{YELLOW:#} The page loads again: {reason}."));
+}
+
+/// Empties the terminal.
+pub(crate) fn clear() {
+  let _ = write!(anstream::stderr().lock(), "\x1b[2J\x1b[H");
+}
+
 fn bytes(count: usize) -> String {
   #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
   let kilobytes = count as f64 / 1000.0;

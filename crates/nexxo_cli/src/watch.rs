@@ -28,6 +28,8 @@ use crate::{
 
 /// Editors write in several steps, and tools write many files: wait until it is quiet…
 const QUIET: Duration = Duration::from_millis(20);
+/// An editor's steps follow each other within a millisecond.
+const QUIET_SOON: Duration = Duration::from_millis(4);
 /// …but not for longer than this.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// How often to look where the system does not tell.
@@ -101,7 +103,7 @@ async fn build_on_change(
 }
 
 /// Whether a path is there, or went away, because of our own output.
-fn is_own(path: &Path, project: &Project, output: &OutputFolder) -> bool {
+pub(crate) fn is_own(path: &Path, project: &Project, output: &OutputFolder) -> bool {
   let record = record_folder(&project.cwd);
   output.path().starts_with(path)
     || path.starts_with(output.path())
@@ -139,13 +141,13 @@ async fn reopen(
 }
 
 /// The files that say what to build, as they were.
-struct Configuration {
+pub(crate) struct Configuration {
   files: Vec<(PathBuf, Option<Vec<u8>>)>,
-  folders: BTreeSet<PathBuf>,
+  pub(crate) folders: BTreeSet<PathBuf>,
 }
 
 impl Configuration {
-  fn read(builder: &Builder) -> Result<Self, Diagnostic> {
+  pub(crate) fn read(builder: &Builder) -> Result<Self, Diagnostic> {
     let paths: Vec<PathBuf> = match &builder.args.config {
       Some(named) => vec![builder.shell_cwd.join(named)],
       None => {
@@ -158,29 +160,40 @@ impl Configuration {
     Ok(Self { files, folders })
   }
 
-  fn is_current(&self) -> bool {
+  pub(crate) fn is_current(&self) -> bool {
     self.files.iter().all(|(path, before)| fs::read(path).ok() == *before)
   }
 }
 
 /// Rings when something happens in one of the folders it hangs in.
-struct Bell {
+pub(crate) struct Bell {
   /// `None` where the system does not tell of changes.
   watcher: Option<RecommendedWatcher>,
   hung: BTreeSet<PathBuf>,
   heard: Arc<Heard>,
 }
 
-#[derive(Default)]
 struct Heard {
   ring: Notify,
+  /// Where it rang; nothing where that is not known.
+  paths: Mutex<Option<BTreeSet<PathBuf>>>,
   /// Folders that went away: whatever takes their place has to be hung anew.
   gone: Mutex<Vec<PathBuf>>,
 }
 
+impl Heard {
+  fn paths(&self) -> std::sync::MutexGuard<'_, Option<BTreeSet<PathBuf>>> {
+    self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+  }
+}
+
 impl Bell {
-  fn new() -> Self {
-    let heard: Arc<Heard> = Arc::default();
+  pub(crate) fn new() -> Self {
+    let heard = Arc::new(Heard {
+      ring: Notify::new(),
+      paths: Mutex::new(Some(BTreeSet::new())),
+      gone: Mutex::default(),
+    });
     let ear = Arc::clone(&heard);
     let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
       // An error, such as a queue that ran over, may hide a change.
@@ -189,9 +202,14 @@ impl Bell {
         if matches!(event.kind, EventKind::Access(_)) {
           return;
         }
+        if let Some(paths) = &mut *ear.paths() {
+          paths.extend(event.paths.iter().cloned());
+        }
         if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
           ear.gone.lock().unwrap_or_else(PoisonError::into_inner).extend(event.paths);
         }
+      } else {
+        *ear.paths() = None;
       }
       ear.ring.notify_one();
     });
@@ -199,17 +217,20 @@ impl Bell {
     Self { watcher, hung: BTreeSet::new(), heard }
   }
 
-  fn hang(&mut self, folders: &BTreeSet<PathBuf>) {
+  /// Hangs it in these folders too. Gives whether it did not hang in all of them before.
+  pub(crate) fn hang(&mut self, folders: &BTreeSet<PathBuf>) -> bool {
+    let mut is_new = false;
     for gone in self.heard.gone.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
       self.hung.retain(|folder| !folder.starts_with(&gone));
     }
     for folder in folders {
-      let Some(watcher) = &mut self.watcher else { return };
+      let Some(watcher) = &mut self.watcher else { return is_new };
       if self.hung.contains(folder) {
         continue;
       }
       match watcher.watch(folder, RecursiveMode::NonRecursive) {
         Ok(()) => {
+          is_new = true;
           self.hung.insert(folder.clone());
         }
         // It went away meanwhile, which the folder above tells.
@@ -220,10 +241,16 @@ impl Bell {
         }
       }
     }
+    is_new
+  }
+
+  /// Where it rang since this was asked last; nothing where everything has to be looked at.
+  pub(crate) fn take(&self) -> BTreeSet<PathBuf> {
+    self.heard.paths().replace(BTreeSet::new()).unwrap_or_default()
   }
 
   /// Ends when something has happened.
-  async fn wait(&self) {
+  pub(crate) async fn wait(&self) {
     if self.watcher.is_none() {
       return tokio::time::sleep(POLL).await;
     }
@@ -232,8 +259,18 @@ impl Bell {
 
   /// Ends when it is quiet, so that nobody reads what is half written.
   async fn settle(&self) {
+    self.quiet_for(QUIET).await;
+  }
+
+  /// As `settle`, for those who wait for a single file: whoever reads it half written, reads it
+  /// again at once.
+  pub(crate) async fn settle_soon(&self) {
+    self.quiet_for(QUIET_SOON).await;
+  }
+
+  async fn quiet_for(&self, quiet: Duration) {
     let quiet =
-      async { while tokio::time::timeout(QUIET, self.heard.ring.notified()).await.is_ok() {} };
+      async { while tokio::time::timeout(quiet, self.heard.ring.notified()).await.is_ok() {} };
     // Whoever never is quiet is looked at all the same.
     let _ = tokio::time::timeout(LONGEST_WAIT, quiet).await;
   }

@@ -1,12 +1,12 @@
 // This file makes chunks ready to run from blobs. A blob has no folder, so a
 // relative import between chunks leads nowhere there.
 
-import type { OutputFile } from 'nexxo';
 import { chunkSpecifier } from './preview-protocol.ts';
 import type { Script } from './preview-protocol.ts';
+import type { OutputFile } from './project.ts';
 
 /** The output's chunks with the imports among them renamed for the frame's import map. */
-export function runnable(files: OutputFile[], isModule: boolean): Script[] {
+export function runnable(files: OutputFile[]): Script[] {
   return files
     .filter(({ type }) => type === 'chunk')
     .map((file) => ({
@@ -14,7 +14,6 @@ export function runnable(files: OutputFile[], isModule: boolean): Script[] {
       code: withRenamedImports(file),
       source: file.facadeModuleId,
       isEntry: file.isEntry,
-      isModule,
     }));
 }
 
