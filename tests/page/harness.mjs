@@ -13,7 +13,7 @@ import { launch } from '../browser/harness.mjs';
 const dist = resolve(process.env.NEXXO_WWW_DIST || fileURLToPath(new URL('../../www/dist/', import.meta.url)));
 
 /** A build of the first example takes seconds on a slow machine; what never happens should still fail. */
-const patienceMs = 60_000;
+const patienceMs = Number(process.env.NEXXO_PATIENCE_MS || 60_000);
 
 /** The example as the page gets it. */
 export const example = existsSync(join(dist, 'examples'))
@@ -131,5 +131,6 @@ export async function until(page, what, look) {
     if (found) return found;
     await page.waitForTimeout(50);
   }
-  throw new Error(`It never happened that ${what}. The status was: ${await page.locator('#status').textContent()}`);
+  const status = await page.locator("#status").textContent({ timeout: 1_000 }).catch(() => "none");
+  throw new Error(`It never happened that ${what}. The status was: ${status}`);
 }

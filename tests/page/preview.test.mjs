@@ -1,90 +1,10 @@
-// This file tries to get out of the preview's frame, as code that somebody
-// pastes into the playground might.
+// This file runs projects in previews, as the package shows them to any page that
+// embeds it: what an app can do there, and what comes back from it.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { example, newContext, openPage, preview, previewFrame, rewrite, running, site, until } from './harness.mjs';
-
-test('the frame has an opaque origin: no parent, no storage, no cookies, no network', async () => {
-  const { page } = await openPage();
-  await page.evaluate(() => {
-    localStorage.setItem('secret', 'of the page');
-    document.cookie = 'secret=of-the-page';
-  });
-  // The server's policy has the same sandbox, but a host may send no policy.
-  assert.equal(await page.locator('iframe.preview-frame').getAttribute('sandbox'), 'allow-scripts');
-  const frame = await previewFrame(page);
-  const found = await frame.evaluate(async (url) => {
-    const attempt = async (run) => {
-      try {
-        return `worked: ${await run()}`;
-      } catch (thrown) {
-        return thrown.name;
-      }
-    };
-    return {
-      origin: self.origin,
-      parent: await attempt(() => parent.document.title),
-      frameElement: await attempt(() => String(self.frameElement)),
-      localStorage: await attempt(() => localStorage.length),
-      sessionStorage: await attempt(() => sessionStorage.length),
-      cookie: await attempt(() => document.cookie),
-      indexedDB: await attempt(() => new Promise((resolve, reject) => {
-        const request = indexedDB.open('x');
-        request.onsuccess = resolve;
-        request.onerror = () => reject(request.error);
-      })),
-      caches: await attempt(() => caches.open('x')),
-      serviceWorker: await attempt(() => navigator.serviceWorker.register('/sw.js')),
-      fetch: await attempt(() => fetch(url)),
-      image: await attempt(() => new Promise((resolve, reject) => {
-        const image = new Image();
-        image.onload = resolve;
-        image.onerror = () => reject(new DOMException('', 'NetworkError'));
-        image.src = `${url}icon.svg`;
-      })),
-      top: await attempt(() => {
-        top.location.href = 'about:blank';
-      }),
-      popup: await attempt(() => String(open('about:blank'))),
-    };
-  }, site.url);
-  assert.equal(found.origin, 'null');
-  for (const barred of ['parent', 'localStorage', 'sessionStorage', 'cookie', 'indexedDB', 'caches', 'serviceWorker']) {
-    assert.match(found[barred], /^(SecurityError|TypeError|NotSupportedError)$/, `${barred} ${found[barred]}`);
-  }
-  assert.equal(found.frameElement, 'worked: null');
-  assert.equal(found.fetch, 'TypeError');
-  assert.equal(found.image, 'NetworkError');
-  assert.equal(found.top, 'SecurityError');
-  assert.equal(found.popup, 'worked: null');
-  assert.equal(page.url().startsWith(site.url), true);
-});
-
-test('the project cannot speak for the page: messages of another run or shape are ignored', async () => {
-  const { page, complaints } = await openPage();
-  await rewrite(
-    page,
-    'src/main.tsx',
-    `${example.files['src/main.tsx']}
-for (const message of [
-  { type: 'print', nonce: 'guessed', lines: [{ level: 'error', text: 'forged' }] },
-  { type: 'print', lines: [{ level: 'error', text: 'forged' }] },
-  { type: 'print', nonce: location.hash.slice(1), lines: [{ level: 'fatal', text: 'forged' }] },
-  { type: 'print', nonce: location.hash.slice(1), lines: { length: 1e9 } },
-  null,
-  'forged',
-]) parent.postMessage(message, '*');
-console.log('<img src=x onerror=alert(1)>');
-`,
-  );
-  await page.getByRole('tab', { name: 'Console' }).click();
-  const lines = page.getByRole('list', { name: 'Console' });
-  await lines.getByText('<img src=x onerror=alert(1)>').waitFor();
-  assert.equal(await page.locator('#panel-console img').count(), 0);
-  assert.equal(await lines.getByText('forged').count(), 0);
-  assert.deepEqual(complaints, []);
-});
+import { example, newContext, openPage, preview, rewrite, running, site, until } from './harness.mjs';
+import { appFrame, embed } from './embed.mjs';
 
 test('a project that prints without end leaves the page usable', async () => {
   const { page } = await openPage();
@@ -107,7 +27,7 @@ test('the preview is stopped, and runs again', async () => {
   assert.deepEqual(complaints, []);
 });
 
-test('the page is under a strict policy, and the frame’s file alone runs nothing', async () => {
+test('the page is under a strict policy, and the file for inline previews alone runs nothing', async () => {
   const { context, complaints } = await newContext();
   const page = await context.newPage();
   const response = await page.goto(site.url);
@@ -118,9 +38,133 @@ test('the page is under a strict policy, and the frame’s file alone runs nothi
   assert.deepEqual(complaints, []);
 
   const alone = await context.newPage();
-  await alone.goto(`${site.url}preview.html#guessed`);
+  await alone.goto(`${site.url}preview/__nexxo/inline.html#guessed`);
   assert.equal(await alone.evaluate(() => self.origin), 'null');
-  await alone.evaluate(() => postMessage({ type: 'run', nonce: 'guessed', scripts: [{ fileName: 'x.js', code: 'globalThis.ran = true', isEntry: true, isModule: true }] }, '*'));
+  await alone.evaluate(() => {
+    const [one, two] = [new MessageChannel(), new MessageChannel()];
+    postMessage({ type: 'nexxo:run', nonce: 'guessed', page: '', scripts: [{ fileName: 'x.js', code: 'globalThis.ran = true', isEntry: true }] }, '*', [one.port1, two.port1]);
+  });
   await until(alone, 'the message was delivered', () => alone.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100, true))));
   assert.equal(await alone.evaluate(() => globalThis.ran), undefined);
+});
+
+/** The smallest module of WebAssembly there is. */
+const wasm = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
+const files = {
+  'index.html': '<!doctype html><title>One</title><a id="two" href="/two">two</a><a id="hash" href="#there">hash</a><a id="save" href="/note.txt" download>save</a><div id="root"></div><script type="module" src="/src/main.ts"></script>',
+  'two.html': '<!doctype html><title>Two</title><div id="root"></div><script type="module" src="./src/two.ts"></script>',
+  'src/main.ts': `import { word } from './word.ts'; document.querySelector('#root')!.textContent = word + ' at ' + location.pathname; console.log('started', { at: [1, 2] });`,
+  'src/word.ts': `export const word: string = 'one';`,
+  'src/two.ts': `document.querySelector('#root')!.textContent = 'two';`,
+  'src/lazy.ts': `export const lazy = 'lazy';`,
+  'public/note.txt': 'a note',
+  'public/logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>',
+  'public/worker.js': 'postMessage("from the worker")',
+  'public/empty.wasm': wasm,
+};
+const options = { input: ['src/main.ts', 'src/two.ts'], output: { sourcemap: true } };
+
+test('an app has its own origin, routes, pages, files, workers, WebAssembly, history and downloads', async () => {
+  const { page, took } = await embed(files, options);
+  const app = await appFrame(page, 'one at /');
+  assert.notEqual(new URL(app.url()).origin, new URL(page.url()).origin);
+  assert.match(new URL(app.url()).hostname, /^[\w-]+\.localhost$/);
+  const found = await app.evaluate(async () => {
+    const get = async (path, init) => {
+      const response = await fetch(path, init);
+      return [response.status, response.headers.get('content-type'), (await response.text()).slice(0, 30)];
+    };
+    const worker = new Promise((resolve) => (new Worker('/worker.js').onmessage = ({ data }) => resolve(data)));
+    return {
+      note: await get('/note.txt?query'),
+      image: await get('/logo.svg'),
+      missing: await get('/missing.png'),
+      source: await get('/src/word.ts'),
+      posted: await get('/note.txt', { method: 'POST' }),
+      head: await get('/note.txt', { method: 'HEAD' }),
+      wasm: (await WebAssembly.instantiateStreaming(fetch('/empty.wasm'))).instance instanceof WebAssembly.Instance,
+      worker: await worker,
+      secure: isSecureContext,
+      storage: (localStorage.setItem('a', '1'), localStorage.getItem('a')),
+    };
+  });
+  assert.deepEqual(found.note, [200, 'text/plain; charset=utf-8', 'a note']);
+  assert.deepEqual(found.image.slice(0, 2), [200, 'image/svg+xml; charset=utf-8']);
+  assert.deepEqual([found.missing[0], found.source[0], found.posted[0]], [404, 404, 405]);
+  assert.deepEqual(found.head, [200, 'text/plain; charset=utf-8', '']);
+  assert.deepEqual([found.wasm, found.worker, found.secure, found.storage], [true, 'from the worker', true, '1']);
+
+  // A route of the app's own, reloaded there; then another page, and back.
+  await app.evaluate(() => history.pushState(null, '', '/deep/route?x=1'));
+  await until(page, 'the place is told', async () => (await took()).some(({ path }) => path === '/deep/route?x=1'));
+  await app.evaluate(() => location.reload());
+  await appFrame(page, 'one at /deep/route');
+  await (await appFrame(page)).locator('#hash').click();
+  assert.equal(await (await appFrame(page)).evaluate(() => location.hash), '#there');
+  await (await appFrame(page)).locator('#two').click();
+  await appFrame(page, 'two');
+  assert.equal(await (await appFrame(page)).evaluate(() => document.title), 'Two');
+  await page.evaluate(() => window.preview.go(-1));
+  await appFrame(page, 'one at /deep/route');
+  await page.evaluate(() => window.preview.navigate('/'));
+  await appFrame(page, 'one at /');
+  const [download] = await Promise.all([page.waitForEvent('download'), (await appFrame(page)).locator('#save').click()]);
+  assert.equal(download.suggestedFilename(), 'note.txt');
+});
+
+test('an edit is in the running page, files of public/ are shown anew, and a page in a tab of its own follows', async () => {
+  const { page, context, write } = await embed({ ...files, 'src/main.ts': `${files['src/main.ts']}\nif (import.meta.hot) import.meta.hot.accept();` }, options);
+  const app = await appFrame(page, 'one at /');
+  await app.evaluate(() => (document.documentElement.dataset.mark = 'same'));
+  const [tab] = await Promise.all([context.waitForEvent('page'), page.evaluate(() => window.preview.openInNewTab('/'))]);
+  const inTab = await appFrame(tab, 'one at /', '');
+  assert.equal(await tab.evaluate(() => opener), null);
+  assert.equal(await inTab.evaluate(() => parent.opener), null);
+  await write({ 'src/word.ts': `export const word = 'more';` });
+  await appFrame(page, 'more at /');
+  await appFrame(tab, 'more at /', '');
+  assert.equal(await (await appFrame(page)).evaluate(() => document.documentElement.dataset.mark), 'same');
+  await (await appFrame(page)).evaluate(() => document.body.append(Object.assign(new Image(), { id: 'logo', src: '/logo.svg' })));
+  await write({ 'public/logo.svg': '<svg xmlns="http://www.w3.org/2000/svg" id="new"/>' });
+  await until(page, 'the image is fetched again', async () => /\?t=\d+$/.test(await (await appFrame(page)).locator('#logo').getAttribute('src')));
+  await write({ 'index.html': files['index.html'].replace('One', 'Uno') });
+  await until(page, 'the page is another', async () => (await (await appFrame(page)).evaluate(() => document.title)) === 'Uno');
+});
+
+test('what the app prints and fails with comes back, with its place in the sources', async () => {
+  const { page, took, write } = await embed({ ...files, 'src/main.ts': `${files['src/main.ts']}\nif (import.meta.hot) import.meta.hot.accept();` }, options);
+  await appFrame(page, 'one at /');
+  await until(page, 'the line is there', async () => (await took()).some(({ lines }) => lines?.[0]?.text === 'started { at: [1, 2] }'));
+  await write({ 'src/word.ts': `// moved\n// down\nfunction fail(): never { throw new Error('out of words'); }\nexport const word: string = 'late';\nsetTimeout(() => fail());` });
+  const error = await until(page, 'the error is there', async () => (await took()).find(({ name, diagnostic }) => name === 'error' && diagnostic.code === 'UNCAUGHT_ERROR')?.diagnostic);
+  assert.equal(error.message, 'Error: out of words');
+  assert.deepEqual([error.file, error.range.start.line, error.range.start.column], ['src/word.ts', 3, 32]);
+  assert.match(error.frame, /> 3 \| function fail\(\): never \{ throw new Error/);
+  assert.match(error.notes[0], /src\/word\.ts:3:32/);
+  await (await appFrame(page)).locator('nexxo-overlay').waitFor({ state: 'attached' });
+  await (await appFrame(page)).evaluate(() => void Promise.reject(new TypeError('not kept')));
+  const rejection = await until(page, 'the rejection is there', async () => (await took()).find(({ diagnostic }) => diagnostic?.code === 'UNHANDLED_REJECTION')?.diagnostic);
+  assert.equal(rejection.message, 'TypeError: not kept');
+});
+
+test('a build that fails is shown in the preview and told, and the app comes when it is mended', async () => {
+  const { page, took, write } = await embed({ ...files, 'src/word.ts': 'const = ;' }, options);
+  await (await appFrame(page)).locator('nexxo-overlay').waitFor({ state: 'attached' });
+  assert.ok((await took()).some(({ name, result }) => name === 'broken' && result.diagnostics[0].code === 'PARSE_ERROR'));
+  await write({ 'src/word.ts': files['src/word.ts'] });
+  await appFrame(page, 'one at /');
+});
+
+test('where there is no service worker, the app runs inline, with its modules replaced all the same', async () => {
+  const { page, took, write } = await embed({ ...files, 'src/main.ts': `${files['src/main.ts'].replace('location.pathname', '1')}\nif (import.meta.hot) import.meta.hot.accept();` }, options, { serviceWorkers: 'block' });
+  await appFrame(page, 'one at 1');
+  const ready = await until(page, 'the mode is told', async () => (await took()).find(({ name }) => name === 'ready'));
+  assert.deepEqual([ready.mode, ready.reason.code], ['inline', 'PREVIEW_UNAVAILABLE']);
+  assert.equal(await (await appFrame(page)).evaluate(() => self.origin), 'null');
+  await write({ 'src/word.ts': `export const word = 'more';` });
+  await appFrame(page, 'more at 1');
+  await page.evaluate(() => window.preview.reload());
+  await until(page, 'the app runs anew', async () => page.frames().length === 2);
+  await appFrame(page, 'more at 1');
 });

@@ -23,7 +23,10 @@ export function listen(): void {
     const own = console[level].bind(console);
     console[level] = (...values: unknown[]) => {
       own(...values);
-      print(level, values.map((value) => textOf(value)).join(' '));
+      // By hand: an app may have bent what arrays can do.
+      let text = '';
+      for (let at = 0; at < values.length; at += 1) text += (at === 0 ? '' : ' ') + textOf(values[at]);
+      print(level, text);
     };
   }
   addEventListener('error', ({ error, message, filename, lineno, colno }) => {

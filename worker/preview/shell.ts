@@ -42,7 +42,7 @@ function welcomed({ source, origin, data, ports: [given] }: MessageEvent<Partial
   if (source !== peer || origin !== embedder || data?.type !== 'nexxo:welcome' || data.nonce !== nonce || given === undefined) return;
   removeEventListener('message', welcomed);
   // The app must not get at the window that opened this one: it could lead it elsewhere.
-  if (isTab) window.opener = null;
+  if (isTab) self.opener = null;
   history.replaceState(null, '', location.pathname);
   port = given;
   port.onmessage = ({ data: message }: MessageEvent<ToShell>) => receive(message);

@@ -374,6 +374,8 @@ export class Preview {
 
   async #answerTo(session: Session, { method, path, isNavigation }: AppRequest): Promise<Answer> {
     if (method !== 'GET' && method !== 'HEAD') return plain(405, 'Only GET and HEAD are answered here.');
+    // A path is what it says: nothing in it is to be resolved, least of all out of `public/`.
+    if (/\/\.{0,2}\/|\/\.{1,2}$|[\\\0]/.test(path)) return plain(404, 'There is no such file.');
     const file = this.#fileAt(path);
     if (file !== undefined) return found(path, file);
     const page = isNavigation ? this.#pageAt(path) : undefined;
