@@ -126,7 +126,7 @@ export interface OutputOptions {
   sourcemap?: boolean | 'inline' | 'hidden';
   /** Leave `sourcesContent` out of source maps. Default `false`. */
   sourcemapExcludeSources?: boolean;
-  /** `dce-only` removes dead code and nothing else. Default `dce-only`. */
+  /** `dce-only` removes dead code and nothing else. Default `dce-only`, and `false` with `dev`. */
   minify?: boolean | 'dce-only';
   /** `false` puts dynamic imports into their importers' chunk. Default `true`. */
   codeSplitting?: boolean | CodeSplittingOptions;

@@ -149,9 +149,13 @@ pub(crate) fn prepare(
       }),
       ..ExperimentalOptions::default()
     }),
-    minify: minify.map(|minify| match minify {
-      Minify::Enabled(enabled) => RawMinifyOptions::Bool(enabled),
-      Minify::Kind(protocol::MinifyKind::DceOnly) => RawMinifyOptions::DeadCodeEliminationOnly,
+    // While one develops, parsing the whole output again to remove dead code costs more than all
+    // else of a rebuild.
+    minify: minify.or(options.dev.as_ref().map(|_| Minify::Enabled(false))).map(|minify| {
+      match minify {
+        Minify::Enabled(enabled) => RawMinifyOptions::Bool(enabled),
+        Minify::Kind(protocol::MinifyKind::DceOnly) => RawMinifyOptions::DeadCodeEliminationOnly,
+      }
     }),
     define: transform.define.map(|define| define.into_iter().collect()),
     extend,
