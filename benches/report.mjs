@@ -147,6 +147,50 @@ export async function hmrReport(folder) {
   await write(folder, 'hmr.md', lines, []);
 }
 
+/** Writes `dev.md` from `dev.json`. @param {string} folder */
+export async function devReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'dev.json'), 'utf8'));
+  const lines = ['# Development servers', '', ...header(run, { Browser: run.browser }), ''];
+  lines.push(
+    'Servers take turns in every round, each started cold: nothing of an earlier run is kept. All components are on the page. “page” is from the start of the process to the painted app in Chromium. ' +
+      'An edit writes the text of one leaf component to the disk, back and forth; “message” is when the server’s word of it is in the page – for Nexxo with the new code in it, for Vite with the address to fetch –, ' +
+      '“painted” when the new text is on the page. Memory is that of the server’s processes together, sampled every 50 ms. Values are medians, with what 95 of 100 stay below; “×” is the median over the rounds of a server’s value divided by Nexxo’s.',
+    '',
+  );
+  const names = /** @type {Record<string, string>} */ ({ nexxo: 'Nexxo', vite: 'Vite', 'vite-bundled': 'Vite, bundled' });
+  const sizes = [...new Set(run.samples.map((/** @type {any} */ sample) => sample.size))];
+  const of = (/** @type {any} */ size, /** @type {string} */ contender) => run.samples.filter((/** @type {any} */ sample) => sample.size === size && sample.contender === contender);
+  const values = (/** @type {any[]} */ found, /** @type {string} */ key) => found.flatMap((sample) => sample[key]);
+  const cell = (/** @type {number[]} */ all, /** @type {(value: number) => string} */ format) => {
+    const sorted = [...all].sort((a, b) => a - b);
+    if (sorted.length === 0) return '–';
+    const p95 = sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * 0.95) - 1)];
+    return `**${format(spread(sorted)?.median ?? 0)}** (p95 ${format(p95)})`;
+  };
+  for (const [title, key, format] of /** @type {[string, string, (value: number) => string][]} */ ([
+    ['Start to painted page', 'startMs', ms],
+    ['Edit to message', 'messageMs', ms],
+    ['Edit to paint', 'paintMs', ms],
+    ['Memory, at most', 'peakBytes', mib],
+  ])) {
+    const rows = sizes.map((size) => {
+      const base = spread(values(of(size, 'nexxo'), key))?.median;
+      return [
+        `${Number(size).toLocaleString('en')} components`,
+        ...run.contenders.map((/** @type {string} */ contender) => cell(values(of(size, contender), key), format)),
+        ...run.contenders.filter((/** @type {string} */ contender) => contender !== 'nexxo').map((/** @type {string} */ contender) => {
+          const median = spread(values(of(size, contender), key))?.median;
+          return median === undefined || !base ? '–' : `${(median / base).toFixed(1)}`;
+        }),
+      ];
+    });
+    const others = run.contenders.filter((/** @type {string} */ contender) => contender !== 'nexxo').map((/** @type {string} */ contender) => `${names[contender] ?? contender} ×`);
+    lines.push(`## ${title}`, '', ...table(['', ...run.contenders.map((/** @type {string} */ contender) => names[contender] ?? contender), ...others], rows), '');
+  }
+  lines.push('Samples: [dev.json](dev.json).', '');
+  await write(folder, 'dev.md', lines, []);
+}
+
 /** Writes `native.md` and its charts from `native.json`. @param {string} folder */
 export async function nativeReport(folder) {
   const run = JSON.parse(await readFile(join(folder, 'native.json'), 'utf8'));
@@ -279,4 +323,5 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   if (existsSync(join(folder, 'browser.json'))) await browserReport(folder);
   if (existsSync(join(folder, 'native.json'))) await nativeReport(folder);
   if (existsSync(join(folder, 'hmr.json'))) await hmrReport(folder);
+  if (existsSync(join(folder, 'dev.json'))) await devReport(folder);
 }

@@ -2,8 +2,8 @@
 // typed shows, and what the app knew it still knows.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
@@ -177,4 +177,79 @@ test('encrypted, with a certificate of its own', async () => {
   await page.getByRole('heading', { name: 'Good morning, windowsill' }).waitFor();
   write('src/App.tsx', read('src/App.tsx').replace('Good morning', 'Good evening'));
   await page.getByRole('heading', { name: 'Good evening, windowsill' }).waitFor();
+});
+
+const shows = (page, word) => page.getByRole('heading', { name: `${word}, windowsill` }).waitFor();
+
+test('thousands of files at once, and a tree that is checked out anew, are one edit each', async () => {
+  const { page, folder, read, write, said } = await start();
+  await shows(page, 'Good morning');
+  const app = read('src/App.tsx');
+  mkdirSync(join(folder, 'src/many'));
+  for (let at = 0; at < 5_000; at += 1) writeFileSync(join(folder, `src/many/m${at}.ts`), `export const m${at} = ${at};\n`);
+  write('src/App.tsx', app.replace('Good morning', 'Good noon').replace("import { useState } from 'react';", "import { useState } from 'react';\nimport { m4999 } from './many/m4999.ts';\nconsole.log(m4999);"));
+  await shows(page, 'Good noon');
+  // As git does it: what differs is removed, then made.
+  cpSync(join(folder, 'src'), join(folder, 'other'), { recursive: true });
+  writeFileSync(join(folder, 'other/App.tsx'), app.replace('Good morning', 'Good night'));
+  rmSync(join(folder, 'src'), { recursive: true });
+  renameSync(join(folder, 'other'), join(folder, 'src'));
+  await shows(page, 'Good night');
+  write('src/App.tsx', app.replace('Good morning', 'Good evening'));
+  await shows(page, 'Good evening');
+  assert.doesNotMatch(said(), /panicked|INTERNAL/);
+});
+
+test('a package of the workspace, behind a link, is edited like any other file', async () => {
+  const { page, folder, read, write } = await start({
+    prepare(folder) {
+      mkdirSync(join(folder, 'packages/greet'), { recursive: true });
+      writeFileSync(join(folder, 'packages/greet/package.json'), '{ "name": "greet", "type": "module", "exports": "./index.ts" }');
+      writeFileSync(join(folder, 'packages/greet/index.ts'), `export const word: string = 'Good morning';\n`);
+      symlinkSync('../packages/greet', join(folder, 'node_modules/greet'));
+      const app = readFileSync(join(folder, 'src/App.tsx'), 'utf8');
+      writeFileSync(join(folder, 'src/App.tsx'), `import { word } from 'greet';\n${app.replace('<h1>Good morning,', '<h1>{word},')}`);
+    },
+  });
+  await shows(page, 'Good morning');
+  await page.getByRole('checkbox').check();
+  write('packages/greet/index.ts', read('packages/greet/index.ts').replace('morning', 'evening'));
+  await shows(page, 'Good evening');
+  assert.ok(folder);
+});
+
+test('two servers on one folder follow both, and a build beside them is no edit', async () => {
+  const first = await start();
+  await shows(first.page, 'Good morning');
+  const second = spawn(resolve(command), ['dev', first.folder], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  let said = '';
+  second.stderr.setEncoding('utf8').on('data', (text) => (said += text));
+  open.push(() => {
+    second.kill('SIGTERM');
+    return new Promise((done) => second.once('exit', done));
+  });
+  const url = await until('the second address', () => /http:\S+/.exec(said)?.[0]);
+  assert.notEqual(url, first.url);
+  const page = await first.context.newPage();
+  await page.goto(url);
+  await shows(page, 'Good morning');
+  const before = first.said();
+  execFileSync(resolve(command), ['build', first.folder], { stdio: 'ignore' });
+  execFileSync(resolve(command), ['build', first.folder, '--minify=false'], { stdio: 'ignore' });
+  first.write('src/App.tsx', first.read('src/App.tsx').replace('Good morning', 'Good evening'));
+  for (const one of [first.page, page]) await shows(one, 'Good evening');
+  assert.equal(first.said().slice(before.length).match(/sent in/g)?.length, 1);
+});
+
+test('a folder that goes away is no end, and the app is there when it comes back', async () => {
+  const { page, folder, said, server } = await start();
+  await shows(page, 'Good morning');
+  renameSync(join(folder, 'src'), join(folder, 'gone'));
+  await page.locator('nexxo-overlay').waitFor({ state: 'attached' });
+  renameSync(join(folder, 'gone'), join(folder, 'src'));
+  await until('the app again', async () => (await page.locator('nexxo-overlay').count()) === 0);
+  await page.reload();
+  await shows(page, 'Good morning');
+  assert.equal(server.exitCode, null);
+  assert.doesNotMatch(said(), /panicked|INTERNAL/);
 });

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::run::{files_in, node, output, root, run, seconds, tsc, watch};
+use crate::run::{files_in, node, output, root, run, seconds, target, tsc, watch};
 use crate::toolchain::{CHECK, Toolchain};
 use crate::wasm::Kind;
 use crate::{Result, page, pkg, setup};
@@ -62,6 +62,7 @@ const SUITES: &[Suite] = &[
   Suite { name: "types", about: "TypeScript has no type errors", run: types },
   Suite { name: "node", about: "the package under Node", run: node_tests },
   Suite { name: "specs", about: "WebAssembly gives what the native engine gives", run: specs },
+  Suite { name: "serve", about: "`nexxo dev` and its page in Chromium", run: serve },
   Suite { name: "browser", about: "the packed package and the page in Chromium", run: browser },
 ];
 
@@ -266,7 +267,9 @@ pub(crate) const TYPESCRIPT: &[&str] = &[
   "worker/tsconfig.json",
   "worker/tsconfig.node.json",
   "www/tsconfig.json",
+  "worker/preview/tsconfig.json",
   "crates/nexxo/hmr/tsconfig.json",
+  "crates/nexxo_cli/client/tsconfig.json",
 ];
 
 fn types(_: &mut Context) -> Result<Counts> {
@@ -294,6 +297,16 @@ fn specs(context: &mut Context) -> Result<Counts> {
     &["tests/wasm"],
     node().env("NEXXO_PKG_DIR", package.folder).env("NEXXO_SEQUENCES", sequences),
   )
+}
+
+fn serve(context: &mut Context) -> Result<Counts> {
+  let chromium = setup::chromium()?;
+  setup::npm_packages(&root().join("examples/react-ts"), "the example, which is served")?;
+  // As the tests in Rust have it: anything less would compile crates anew with other features.
+  run(&mut context.rust.cargo(["test", "--workspace", "--profile", "fast", "--no-run"]))?;
+  let name = format!("nexxo-under-test{}", std::env::consts::EXE_SUFFIX);
+  let command = target().join("fast").join(name);
+  test_files(&["tests/serve"], node().env("NEXXO_BIN", command).env("NEXXO_CHROMIUM", chromium))
 }
 
 fn browser(context: &mut Context) -> Result<Counts> {
