@@ -147,6 +147,34 @@ export async function hmrReport(folder) {
   await write(folder, 'hmr.md', lines, []);
 }
 
+/** Writes `soak.md` from `soak.json`. @param {string} folder */
+export async function soakReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'soak.json'), 'utf8'));
+  const lines = ['# Two thousand edits', '', ...header(run, {}), ''];
+  lines.push(
+    `An app of ${run.size} components is edited ${run.edits.toLocaleString('en')} times; of ten edits one is a mistake, one adds a file, one renames it and one removes it, and every fifty there is a whole output, or the page loads again. ` +
+      'The slope is that of a straight line through the second half of the samples.',
+    '',
+  );
+  const rows = ['wasm', 'native'].flatMap((contender) => {
+    const found = run.samples.filter((/** @type {any} */ sample) => sample.contender === contender);
+    if (found.length === 0) return [];
+    const late = found.slice(found.length >> 1);
+    const handles = found.filter((/** @type {any} */ sample) => sample.handles !== undefined);
+    const named = contender === 'wasm' ? 'in WebAssembly' : '`nexxo dev`, with a page';
+    return [[named, mib(late[0].bytes), mib(late.at(-1).bytes), `${(slope(late) / 2 ** 10).toFixed(2)} KiB an edit`, handles.length === 0 ? '–' : `${handles[0].handles} to ${handles.at(-1).handles}`]];
+  });
+  lines.push(...table(['', 'memory half way', 'at the end', 'slope', 'open files'], rows), '', 'Samples: [soak.json](soak.json).', '');
+  await write(folder, 'soak.md', lines, []);
+}
+
+/** Bytes per edit. @param {{ at: number, bytes: number }[]} samples */
+function slope(samples) {
+  const mean = (/** @type {number[]} */ values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [x, y] = [mean(samples.map(({ at }) => at)), mean(samples.map(({ bytes }) => bytes))];
+  return samples.reduce((sum, { at, bytes }) => sum + (at - x) * (bytes - y), 0) / samples.reduce((sum, { at }) => sum + (at - x) ** 2, 0);
+}
+
 /** Writes `dev.md` from `dev.json`. @param {string} folder */
 export async function devReport(folder) {
   const run = JSON.parse(await readFile(join(folder, 'dev.json'), 'utf8'));
@@ -324,4 +352,5 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   if (existsSync(join(folder, 'native.json'))) await nativeReport(folder);
   if (existsSync(join(folder, 'hmr.json'))) await hmrReport(folder);
   if (existsSync(join(folder, 'dev.json'))) await devReport(folder);
+  if (existsSync(join(folder, 'soak.json'))) await soakReport(folder);
 }

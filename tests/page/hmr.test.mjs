@@ -3,23 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { example, openPage, preview, rewrite, running, screenshot, until } from './harness.mjs';
+import { example, openPage, preview, rewrite, screenshot, until } from './harness.mjs';
 
 const app = example?.files['src/App.tsx'];
-/** The page with a development build running. */
-async function openDevelopment() {
-  const opened = await openPage();
-  await opened.page.getByRole('radio', { name: 'Development' }).check({ force: true });
-  await until(opened.page, 'the development build runs', async () => preview(opened.page).locator('html').evaluate(() => '__rolldown_runtime__' in globalThis));
-  await running(opened.page);
-  return opened;
-}
 /** Says which frame runs: another one has no such mark. */
 const mark = (page) => preview(page).locator('html').evaluate((root) => void (root.dataset.mark = 'same'));
 const marked = (page) => preview(page).locator('html').evaluate((root) => root.dataset.mark);
 
 test('an edit of a component shows at once, and its state stays', async () => {
-  const { page, complaints } = await openDevelopment();
+  const { page, complaints } = await openPage();
   await mark(page);
   await preview(page).getByRole('checkbox').check();
   await rewrite(page, 'src/App.tsx', app.replace('Good morning, windowsill', 'Good evening, windowsill'));
@@ -32,7 +24,7 @@ test('an edit of a component shows at once, and its state stays', async () => {
 });
 
 test('an edit of a hook runs its components again, and one of a plain module goes up to them', async () => {
-  const { page, complaints } = await openDevelopment();
+  const { page, complaints } = await openPage();
   await mark(page);
   const plant = example.files['src/plant.ts'];
   await rewrite(page, 'src/plant.ts', `${plant}\nexport const added = 1;\n`);
@@ -42,7 +34,7 @@ test('an edit of a hook runs its components again, and one of a plain module goe
 });
 
 test('a mistake keeps the app as it is, and its correction goes on with it', async () => {
-  const { page } = await openDevelopment();
+  const { page } = await openPage();
   await mark(page);
   await preview(page).getByRole('checkbox').check();
   await rewrite(page, 'src/App.tsx', app.replace('<header>', '<header'));
@@ -55,7 +47,7 @@ test('a mistake keeps the app as it is, and its correction goes on with it', asy
 });
 
 test('where nothing takes a change on, the app starts anew', async () => {
-  const { page, complaints } = await openDevelopment();
+  const { page, complaints } = await openPage();
   await mark(page);
   await rewrite(page, 'src/main.tsx', `${example.files['src/main.tsx']}\ndocument.body.dataset.edited = 'yes';\n`);
   await until(page, 'the app runs anew', async () => (await preview(page).locator('body').getAttribute('data-edited')) === 'yes');

@@ -26,7 +26,7 @@ test('an engine that breaks while nothing is built is replaced, and shows that i
 
   await rewrite(page, 'src/App.tsx', evening(example.files['src/App.tsx']));
   await preview(page).getByRole('heading', { name: 'Good evening, windowsill' }).waitFor();
-  await status.getByText(/^Built in/).waitFor();
+  await status.getByText(/^1 module replaced in/).waitFor();
 });
 
 test('an engine that breaks in a build is replaced, and builds the edited files when it is asked again', async () => {
@@ -58,7 +58,7 @@ test('an engine that hangs is replaced at the deadline that the project sets', a
   const config = JSON.parse(example.files['nexxo.config.json']);
   config.output.entryFileNames = 'late.js';
   await rewrite(page, 'nexxo.config.json', JSON.stringify({ ...config, limits: { deadlineMs: 10_000 } }, null, 2));
-  await page.locator('#panel-output').getByText('late.js').waitFor({ state: 'attached' });
+  await page.locator('#panel-output').getByText('late.js', { exact: true }).waitFor({ state: 'attached' });
   const [before] = page.workers();
   await before.evaluate(() => {
     const post = self.postMessage;

@@ -88,7 +88,7 @@ function createModes(choose: (mode: Mode) => void): Mode {
   const inputs = [...byId('modes').querySelectorAll<HTMLInputElement>('input')];
   for (const input of inputs) input.addEventListener('change', () => choose(input.value as Mode));
   // A browser may bring back what was chosen before a reload.
-  return (inputs.find(({ checked }) => checked)?.value ?? 'production') as Mode;
+  return (inputs.find(({ checked }) => checked)?.value ?? 'development') as Mode;
 }
 
 /** Builds without a change, by a button or by the keys that would save the page: after a restart of the engine that is wanted. */

@@ -10,7 +10,9 @@ use crate::{Result, pkg, setup};
 
 pub(crate) fn command(arguments: &[String]) -> Result {
   let (which, flags) = match arguments.split_first() {
-    Some((which, flags)) if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev") => {
+    Some((which, flags))
+      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak") =>
+    {
       (which, flags)
     }
     _ => return Err(USAGE.to_owned()),
@@ -23,7 +25,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     bench.env("NEXXO_PKG_DIR", pkg::package(Kind::Release)?);
     match which.as_str() {
       "browser" | "hmr" => bench.env("NEXXO_CHROMIUM", setup::chromium()?),
-      "dev" => bench.env("NEXXO_CHROMIUM", setup::chromium()?).env("NEXXO_BIN", native()?),
+      "dev" | "soak" => bench.env("NEXXO_CHROMIUM", setup::chromium()?).env("NEXXO_BIN", native()?),
       _ => bench.env("NEXXO_BIN", native()?),
     };
   }
@@ -31,7 +33,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
 }
 
 const USAGE: &str =
-  "Say which bench: `cargo xtask bench browser`, `native`, `hmr` or `dev`, then its flags.";
+  "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev` or `soak`, then its flags.";
 
 /// The native command; the bench finds its own commands in the same folder.
 fn native() -> Result<PathBuf> {

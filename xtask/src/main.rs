@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
   },
   Command {
     name: "bench",
-    takes: "browser|native|hmr|dev [<flag>…]",
+    takes: "browser|native|hmr|dev|soak [<flag>…]",
     about: "Time Nexxo beside its peers; flags go to the bench",
     run: bench::command,
   },
