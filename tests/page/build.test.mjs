@@ -154,6 +154,8 @@ test('the timeline has the six stages in their order', async () => {
   await screenshot(page, 'timeline');
 
   // A build that ends early says how far it got.
+  await page.getByRole('radio', { name: 'Production' }).check({ force: true });
+  await rows.last().getByText(/1 file, /).waitFor();
   await goToLine(page, 'const [onlyThirsty, setOnlyThirsty]');
   await page.keyboard.insertText(' const = 3;');
   await rows.filter({ hasText: 'not reached' }).first().waitFor();
