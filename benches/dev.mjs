@@ -150,7 +150,16 @@ async function put(folder, path, before, after) {
 async function reach(page, port) {
   const end = performance.now() + 60_000;
   while (!(await listens(port)) && performance.now() < end) await new Promise((done) => setTimeout(done, 2));
-  await page.goto(`http://localhost:${port}/`, { waitUntil: 'commit', timeout: 120_000 });
+  for (;;) {
+    try {
+      await page.goto(`http://localhost:${port}/`, { waitUntil: 'commit', timeout: 120_000 });
+      return;
+    } catch (error) {
+      // Some listen on one of localhost's addresses before the other.
+      if (performance.now() > end || !/ERR_CONNECTION_REFUSED|interrupted/.test(String(error))) throw error;
+      await new Promise((done) => setTimeout(done, 10));
+    }
+  }
 }
 
 /** @param {number} port @returns {Promise<boolean>} */
