@@ -183,15 +183,15 @@ struct Page {
 
 impl Page {
   fn tell(&mut self, message: ToPage) {
-    match &self.sender {
-      None if self.early.len() < MOST_WAITING => self.early.push(message),
-      None => {}
-      // One that does not listen has its socket closed, and loads again when it wakes.
-      Some(sender) => {
-        if sender.try_send(message).is_err() {
-          self.sender = None;
-        }
+    let Some(sender) = &self.sender else {
+      if self.early.len() < MOST_WAITING {
+        self.early.push(message);
       }
+      return;
+    };
+    // One that does not listen has its socket closed, and loads again when it wakes.
+    if sender.try_send(message).is_err() {
+      self.sender = None;
     }
   }
 }
