@@ -51,7 +51,9 @@ use crate::{
 
 const DEFAULT_PORT: u16 = 5173;
 /// Pages that were served and never said a word; then the oldest are forgotten.
-const MOST_SILENT: usize = 64;
+const MOST_SILENT: usize = 16;
+/// How long a page whose socket ended is waited for. Later, it loads again.
+const COME_BACK: Duration = Duration::from_secs(10);
 /// Messages that wait for a page. One that does not take them loads again when it comes back.
 const MOST_WAITING: usize = 256;
 /// Of one page, in a second: more than any client sends.
@@ -592,10 +594,15 @@ impl Dev {
       }
     }
     let _ = tokio::time::timeout(Duration::from_secs(1), stream.close(None)).await;
-    let mut state = self.state.lock().await;
-    // It may come back, after a sleep of the laptop; as one of the silent it is forgotten in time.
-    if let Some(page) = state.pages.get_mut(&id) {
+    if let Some(page) = self.state.lock().await.pages.get_mut(&id) {
       page.sender = None;
+    }
+    // It may come back, after a hiccup of the network; until then it is told what it misses.
+    tokio::time::sleep(COME_BACK).await;
+    let mut state = self.state.lock().await;
+    if state.pages.get(&id).is_some_and(|page| page.sender.is_none()) {
+      state.pages.remove(&id);
+      state.context.disconnect(&id.to_string()).await;
     }
   }
 
