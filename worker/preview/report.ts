@@ -88,9 +88,9 @@ export function flush(): void {
   pending = [];
 }
 
-/** Before the app has a body there is nothing to lay the overlay over. */
 function overlay(diagnostics: Parameters<typeof showOverlay>[0]): void {
-  showOverlay(diagnostics, { open: ({ file, line, column }) => tell({ type: 'open', file, line, column }) });
+  if (diagnostics.length === 0) hideOverlay();
+  else showOverlay(diagnostics, { open: ({ file, line, column }) => tell({ type: 'open', file, line, column }) });
 }
 
 function cut(text: string): string {

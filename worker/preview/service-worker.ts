@@ -57,8 +57,19 @@ async function answer({ request, clientId, resultingClientId }: FetchEvent, url:
   const message: FromShell = { type: 'fetch', method: request.method, path: path.slice(0, 10_000), isNavigation };
   const given = await ask(shell, message);
   if (given === undefined) return page(504, 'This preview does not answer', 'The page that it belongs to is busy, or was closed. Load it again.');
-  const body = request.method === 'HEAD' || given.status === 204 ? null : given.body;
-  return new Response(body, { status: given.status, headers: given.headers });
+  const { status, headers, body } = given;
+  if (request.method === 'HEAD') return new Response(null, { status, headers });
+  return (body instanceof Blob ? part(request.headers.get('range'), given, body) : undefined) ?? new Response(body, { status, headers });
+}
+
+/** A part of a file, as a player asks for: `bytes=<first>-<last>`, `bytes=<first>-` or `bytes=-<length>`. */
+function part(range: string | null, { headers }: Answer, body: Blob): Response | undefined {
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range ?? '') ?? [];
+  if (from === '' && to === '') return undefined;
+  const first = from === '' ? Math.max(0, body.size - Number(to)) : Number(from);
+  const last = from === '' || to === '' ? body.size - 1 : Math.min(Number(to), body.size - 1);
+  if (first > last) return new Response(null, { status: 416, headers: { ...headers, 'content-range': `bytes */${body.size}` } });
+  return new Response(body.slice(first, last + 1), { status: 206, headers: { ...headers, 'content-range': `bytes ${first}-${last}/${body.size}` } });
 }
 
 function ask(shell: Client, message: FromShell): Promise<Answer | undefined> {

@@ -4,13 +4,15 @@
 // own. The app can reach the shell, as it is of the same origin: the shell knows
 // nothing that the app may not know.
 
-import type { FromShell, Hello, ToShell, Welcome } from '../src/preview-protocol.ts';
+import type { FromShell, Hello, Return, ToShell, Welcome } from '../src/preview-protocol.ts';
 
 const serviceWorker = '/__nexxo-sw.js';
-/** `#<nonce>,<origin of the page that embeds>`. */
-const [nonce = '', embedder = ''] = decodeURIComponent(location.hash.slice(1)).split(',');
+/** A tab that was loaded again is found by its embedder in less time. */
+const patienceMs = 2_000;
 const isTab = parent === self;
-const peer: Window | null = isTab ? (opener as Window | null) : parent;
+/** Who embeds: a window and its origin, which is told in the address, `#<nonce>,<origin>`. */
+let peer: Window | null = isTab ? (opener as Window | null) : parent;
+let [nonce = '', embedder = ''] = decodeURIComponent(location.hash.slice(1)).split(',');
 let port: MessagePort | undefined;
 let shown: HTMLIFrameElement | undefined;
 let next: HTMLIFrameElement | undefined;
@@ -19,23 +21,42 @@ let next: HTMLIFrameElement | undefined;
 let early: [AppMessage, MessagePort][] | undefined = [];
 type AppMessage = Extract<FromShell, { type: 'fetch' }>;
 
-if (peer === null || nonce === '') {
-  say('This address shows a preview when the page it belongs to opens it.');
-} else if (!mayEmbed(embedder)) {
-  say(`This preview may not be embedded by ${embedder || 'this page'}.`);
+if (nonce !== '' && peer !== null) {
+  if (mayEmbed(embedder)) greet(peer);
+  else say(`This preview may not be embedded by ${embedder || 'this page'}.`);
 } else {
+  // Loaded again: the address has been tidied up, and whoever embeds asks for another hello.
+  nonce = '';
+  addEventListener('message', returned);
+  setTimeout(() => {
+    if (nonce === '') say('This address shows a preview when the page it belongs to opens it.');
+  }, patienceMs);
+}
+
+function returned({ source, origin, data }: MessageEvent<Partial<Return> | null>): void {
+  // A tab's opener is forgotten, so that anybody who has hold of the tab may ask, if it is somebody who may embed.
+  if ((!isTab && source !== parent) || source === self || !mayEmbed(origin)) return;
+  if (data?.type !== 'nexxo:return' || typeof data.nonce !== 'string') return;
+  removeEventListener('message', returned);
+  [nonce, embedder] = [data.nonce, origin];
+  greet(source as Window);
+}
+
+function greet(window: Window): void {
+  peer = window;
   addEventListener('message', welcomed);
   const hello: Hello = { type: 'nexxo:hello', nonce };
   // Reaches that origin or nobody.
-  peer.postMessage(hello, embedder);
+  window.postMessage(hello, embedder);
 }
 
 /** Which origins may embed is set where this folder is served; on this machine, those of the machine may. */
 function mayEmbed(origin: string): boolean {
   if (!URL.canParse(origin) || new URL(origin).origin !== origin) return false;
   const listed = document.querySelector<HTMLMetaElement>('meta[name=nexxo-embedders]')?.content.split(/\s+/).filter(Boolean) ?? [];
-  const isLocal = (host: string): boolean => host === 'localhost' || host.endsWith('.localhost') || host === '127.0.0.1' || host === '[::1]';
-  return listed.includes(origin) || (isLocal(location.hostname) && isLocal(new URL(origin).hostname));
+  const isLocal = (host: string): boolean => host === 'localhost' || host === '127.0.0.1' || host === '[::1]';
+  // Another preview of this machine is not the page that embeds.
+  return listed.includes(origin) || ((isLocal(location.hostname) || location.hostname.endsWith('.localhost')) && isLocal(new URL(origin).hostname));
 }
 
 function welcomed({ source, origin, data, ports: [given] }: MessageEvent<Partial<Welcome> | null>): void {
@@ -43,6 +64,7 @@ function welcomed({ source, origin, data, ports: [given] }: MessageEvent<Partial
   removeEventListener('message', welcomed);
   // The app must not get at the window that opened this one: it could lead it elsewhere.
   if (isTab) self.opener = null;
+  peer = null;
   history.replaceState(null, '', location.pathname);
   port = given;
   port.onmessage = ({ data: message }: MessageEvent<ToShell>) => receive(message);
@@ -94,6 +116,7 @@ function joined({ source, origin, data, ports }: MessageEvent<{ type?: unknown; 
 
 function receive(message: ToShell): void {
   if (message.type === 'show') show(message.path);
+  else if (message.type === 'ping') send({ type: 'pong' });
   else if (message.type === 'history') shown?.contentWindow?.history.go(message.delta);
 }
 

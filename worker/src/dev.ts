@@ -31,6 +31,8 @@ interface OpenPage {
   port: PagePort | undefined;
   /** What was said before the page's port was there. */
   early: ToPage[];
+  /** Whether it waits for factories. It waits for one answer at a time; what asks for more is no client of ours. */
+  isAsking: boolean;
 }
 
 /** Builds for development: pages stay as they are while their modules are replaced. */
@@ -55,7 +57,7 @@ export class Dev {
       const id = `page-${this.#lastPage}`;
       if (result.ok) {
         this.#context.connect(id);
-        this.#pages.set(id, { port: undefined, early: [] });
+        this.#pages.set(id, { port: undefined, early: [], isAsking: false });
       }
       return { id, result };
     });
@@ -152,11 +154,14 @@ export class Dev {
   }
 
   async #sendFactories(id: string, page: OpenPage, request: number, modules: string[]): Promise<void> {
+    if (page.isAsking) return;
+    page.isAsking = true;
     try {
       this.#tell(page, { type: 'factories', request, code: await this.#context.factories(id, modules) });
     } catch (thrown) {
       this.#tell(page, { type: 'reload', reason: String(thrown) });
     }
+    page.isAsking = false;
   }
 
   #reloadAll(reason: string): void {

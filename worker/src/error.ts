@@ -129,8 +129,16 @@ export function previewUnavailable(origin: string, problem: string): Diagnostic 
   );
 }
 
+export function inlineUnavailable(address: string): Diagnostic {
+  return error(
+    'PREVIEW_UNAVAILABLE',
+    `The app cannot be shown: nothing answered at ${address}.`,
+    "Serve the package's folder `preview` there, or name another address with `createPreview({ inline })`. A Content-Security-Policy has to allow it in `frame-src`.",
+  );
+}
+
 export function previewFlooded(): Diagnostic {
-  return error('PREVIEW_FLOODED', 'The app was stopped: it sent messages without end.', 'Look for a loop that prints or posts messages, then run it again.');
+  return error('PREVIEW_FLOODED', 'The app was stopped: it sent messages or requests without end.', 'Look for a loop that prints, fetches or posts messages, then run it again.');
 }
 
 export function uncaught(kind: 'error' | 'rejection', message: string, notes: string[]): Diagnostic {

@@ -14,14 +14,21 @@ export function pageCandidates(path: string): string[] {
   return [`${below}.html`, `${below}/index.html`, 'index.html'];
 }
 
-/** The page with what it runs. Without a text of its own, it has an element for the app to fill. */
-export function htmlPage(text: string | undefined, files: OutputFile[], id: string): string {
+/** A page of the project. */
+export interface HtmlSource {
+  /** Its path in the project, which its scripts' addresses are relative to. */
+  at: string;
+  /** Without one it has an element for the app to fill. */
+  text: string | undefined;
+}
+
+/** The page with what it runs. A first page that names no entry gets them all. */
+export function htmlPage({ at, text }: HtmlSource, files: OutputFile[], id: string): string {
   const page = new DOMParser().parseFromString(text ?? '<div id="root"></div>', 'text/html');
   const entries = files.filter(({ type, isEntry }) => type === 'chunk' && isEntry);
-  const scripts = [...page.querySelectorAll<HTMLScriptElement>('script[src]')];
-  let isStarted = false;
-  for (const script of scripts) {
-    const wanted = (script.getAttribute('src') ?? '').replace(/^\.?\/+/, '').split(/[?#]/, 1)[0];
+  let isStarted = at !== 'index.html';
+  for (const script of page.querySelectorAll<HTMLScriptElement>('script[src]')) {
+    const wanted = pathIn(script.getAttribute('src') ?? '', at);
     const entry = entries.find(({ facadeModuleId, fileName }) => facadeModuleId === wanted || fileName === wanted);
     if (entry === undefined) continue;
     script.setAttribute('src', `/${entry.fileName}`);
@@ -39,4 +46,16 @@ function scriptFor(page: Document, src: string, type?: string): HTMLScriptElemen
   if (type !== undefined) script.type = type;
   script.setAttribute('src', src);
   return script;
+}
+
+/** The path that an address in a page leads to; nothing where it leads elsewhere. */
+function pathIn(address: string, page: string): string | undefined {
+  const root = 'http://project';
+  if (!URL.canParse(address, `${root}/${page}`)) return undefined;
+  const { origin, pathname } = new URL(address, `${root}/${page}`);
+  try {
+    return origin === root ? decodeURIComponent(pathname.slice(1)) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -17,6 +17,12 @@ export interface Welcome {
   nonce: string;
 }
 
+/** To a window whose shell was loaded again: it may say hello once more, with this. */
+export interface Return {
+  type: 'nexxo:return';
+  nonce: string;
+}
+
 /** From the shell. */
 export type FromShell =
   /** Its service worker is there. */
@@ -28,12 +34,17 @@ export type FromShell =
   /** A page of the app began to run, with its two ports: for its modules, and for the rest. */
   | { type: 'page'; page: string }
   /** A page was loaded, by whatever way. */
-  | { type: 'loaded'; path: string };
+  | { type: 'loaded'; path: string }
+  /** The answer to `ping`. */
+  | { type: 'pong' };
 
 /** To the shell. */
 export type ToShell =
   /** Show this path: as another page that takes the place of the one there is as soon as it is loaded. */
-  { type: 'show'; path: string } | { type: 'history'; delta: number };
+  | { type: 'show'; path: string }
+  | { type: 'history'; delta: number }
+  /** Whether anything is done at all there. */
+  | { type: 'ping' };
 
 export interface AppRequest {
   method: string;
@@ -47,7 +58,7 @@ export interface AppRequest {
 export interface Answer {
   status: number;
   headers: Record<string, string>;
-  body: Uint8Array<ArrayBuffer> | string;
+  body: Blob | string;
 }
 
 /** To the frame that runs an app without a service worker: once, when it is there. With the page's two ports. */
@@ -107,6 +118,7 @@ export function isFromShell(data: unknown): data is FromShell {
   const { type, reason, method, path, isNavigation, page } = fieldsOf(data);
   switch (type) {
     case 'ready':
+    case 'pong':
       return true;
     case 'unavailable':
       return isText(reason);

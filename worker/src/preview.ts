@@ -6,10 +6,11 @@
 import { lookup } from 'mrmime';
 import { runnable } from './chunks.ts';
 import type { DevPage, PagePort } from './dev.ts';
-import { previewFlooded, previewUnavailable } from './error.ts';
+import { inlineUnavailable, previewFlooded, previewUnavailable, uncaught } from './error.ts';
 import { htmlPage, pageCandidates } from './html.ts';
+import type { HtmlSource } from './html.ts';
 import { isFromApp, isFromShell, mostLines } from './preview-protocol.ts';
-import type { Answer, AppRequest, FromApp, FromShell, Hello, Line, RunMessage, ToApp, ToShell, Welcome } from './preview-protocol.ts';
+import type { Answer, AppRequest, FromApp, FromShell, Hello, Line, Return, RunMessage, ToApp, ToShell, Welcome } from './preview-protocol.ts';
 import type { BuildResult } from './project.ts';
 import type { Diagnostic, FromPage, ToPage, UpdateResult } from './protocol.ts';
 
@@ -63,7 +64,9 @@ export interface PreviewEvents {
   location: { path: string; title: string };
   /** A place in a source was chosen in the overlay. */
   open: { file: string; line: number; column: number };
-  /** The frame was removed: by `stop`, or as the app sent messages without end. */
+  /** An edit or a request to load came, and the app has been doing something else for seconds: it hangs. `restart` helps. */
+  hung: object;
+  /** The frame was removed: by `stop`, or as the app sent messages without end, or as nothing could be shown in it. */
   stopped: { reason?: Diagnostic };
 }
 
@@ -71,8 +74,19 @@ type Listeners = { [Name in keyof PreviewEvents]: Set<(event: PreviewEvents[Name
 
 /** What a shell takes to answer on a slow machine; then the app runs inline. */
 const patienceMs = 10_000;
-/** Messages in a second that no app sends without meaning to. */
-const mostMessages = 5_000;
+/** What an app may ask of this page: over a while, so many messages, and so much of its time. */
+const whileMs = 2_000;
+const mostMessages = 10_000;
+/** A message to this window counts as many: only a shell that introduces itself has anything to say here. */
+const strayWeight = 20;
+const mostSpentMs = 1_000;
+/** Builds for pages that may wait for one another. */
+const mostOpening = 16;
+/** What a script may run before the app counts as hung. */
+const hangsMs = 4_000;
+/** How often tabs are asked whether they are still there, and how many times in a row they may not be. */
+const askTabsMs = 1_000;
+const mostUnanswered = 20;
 /** Codes of updates that are kept, for the stacks of errors in them. */
 const mostCodes = 200;
 /** Pages that may be on their way at once. */
@@ -87,12 +101,18 @@ export function createPreview(options: PreviewOptions): Preview {
 interface Session {
   window: Window | null;
   nonce: string;
+  /** Whether the shell that was there went away. */
+  isLost: boolean;
   /** `null` for an opaque origin. */
   origin: string;
   port: MessagePort | undefined;
   path: string;
   pages: Page[];
   timer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs from a question whether the app hangs, until it is answered. */
+  question: ReturnType<typeof setTimeout> | undefined;
+  /** How many times in a row a tab did not say that it is there. */
+  unanswered: number;
 }
 
 /** One load of a page of the app. */
@@ -108,16 +128,20 @@ interface Page {
 export class Preview {
   readonly #options: PreviewOptions;
   readonly #listeners: Listeners = {
-    ready: new Set(), load: new Set(), ran: new Set(), print: new Set(), error: new Set(), broken: new Set(), location: new Set(), open: new Set(), stopped: new Set(),
+    ready: new Set(), load: new Set(), ran: new Set(), print: new Set(), error: new Set(), broken: new Set(),
+    location: new Set(), open: new Set(), hung: new Set(), stopped: new Set(),
   };
   #frame: HTMLIFrameElement | undefined;
-  /** The frame's, and those of tabs. */
-  #sessions: Session[] = [];
+  /** The frame's. */
+  #session: Session | undefined;
+  #tabs: Session[] = [];
+  #asking: ReturnType<typeof setInterval> | undefined;
+  /** Where the frame is, or was when it was removed. */
+  #path = '/';
   /** Counts the frames that were given up, each with an origin of its own. */
   #generation = 0;
   readonly #name: string;
-  #mode: 'served' | 'inline';
-  /** Why the app is not served, where it was meant to be. */
+  /** Why the app runs inline, where it was meant to be served. */
   #reason: Diagnostic | undefined;
   /** What the pages that load now run. */
   #result: BuildResult | undefined;
@@ -125,29 +149,35 @@ export class Preview {
   readonly #expected = new Map<string, Page>();
   #lastBroken = 0;
   #isBroken = false;
+  #opening = 0;
+  /** What was served, ready to be handed over without a copy. */
+  readonly #bodies = new Map<string, { contents: Uint8Array | string; body: Blob }>();
   #messages = 0;
+  #spentMs = 0;
   #since = 0;
   readonly #hear = (event: MessageEvent<unknown>): void => this.#heard(event);
 
   /** @internal */
   constructor(options: PreviewOptions) {
+    if (options.origin !== undefined) checkOrigin(options.origin);
+    const escape = options.sandbox?.find((token) => /^allow-top-navigation/.test(token));
+    if (escape !== undefined) throw new TypeError(`\`${escape}\` cannot be allowed: the app could lead this page elsewhere.`);
     this.#options = options;
     this.#name = options.name ?? `p${crypto.randomUUID().slice(0, 8)}`;
-    this.#mode = options.origin === undefined ? 'inline' : 'served';
     addEventListener('message', this.#hear);
-    this.#start('/');
+    this.#start();
   }
 
   /** The origin of the frame of now; nothing where the app runs inline. */
   get origin(): string | undefined {
     const { origin } = this.#options;
-    if (origin === undefined || this.#mode === 'inline') return undefined;
-    return origin.replace('*', this.#generation === 0 ? this.#name : `${this.#name}-${this.#generation}`);
+    if (origin === undefined || this.#reason !== undefined) return undefined;
+    return origin.replace(/\/$/, '').replace('*', this.#generation === 0 ? this.#name : `${this.#name}-${this.#generation}`);
   }
 
   /** How the app is served. */
   get mode(): 'served' | 'inline' {
-    return this.#mode;
+    return this.origin === undefined ? 'inline' : 'served';
   }
 
   /** Calls the listener with what happens. Gives a function that ends this. */
@@ -165,6 +195,7 @@ export class Preview {
       this.reload();
       return undefined;
     }
+    this.#askIfItHangs();
     const result = await source.update();
     if (result.ok) this.refresh(result.changed);
     return result;
@@ -172,39 +203,46 @@ export class Preview {
 
   /** Shows files anew that are no modules: pages and what is in `public/`. `update` does this by itself. */
   refresh(changed: readonly string[]): void {
+    this.#bodies.clear();
     // A page that shows what is wrong has no app in it that could be updated.
     if (this.#isBroken || changed.some((path) => path.endsWith('.html'))) this.reload();
     const paths = changed.filter((path) => path.startsWith('public/')).map((path) => path.slice('public'.length));
-    if (paths.length > 0) this.#toPages({ type: 'assets', paths });
+    if (paths.length === 0) return;
+    for (const { ports } of this.#pages()) ports[0]?.postMessage({ type: 'assets', paths } satisfies ToPage);
   }
 
   /** Loads the page of now again, or the app anew where it was stopped. */
   reload(): void {
-    const [session] = this.#sessions;
-    if (session === undefined || this.#frame === undefined || this.#mode === 'inline') this.#start(session?.path ?? '/');
-    else this.#show(session, session.path);
+    this.navigate(this.#path);
   }
 
   /** Goes to a path of the app. */
   navigate(path: string): void {
-    const [session] = this.#sessions;
-    if (session === undefined || this.#mode === 'inline') this.#start(path);
-    else this.#show(session, path);
+    // Two slashes would lead to another host.
+    this.#path = `/${path.replace(/^[/\\]+/, '')}`;
+    const session = this.#session;
+    // A frame of opaque origin cannot load anything again; one that lost its shell has nobody to do it.
+    if (session === undefined || this.mode === 'inline' || session.isLost) this.#start();
+    else {
+      this.#show(session, this.#path);
+      this.#askIfItHangs();
+    }
   }
 
   /** Goes through the app's history, as the browser's own buttons do. */
   go(delta: number): void {
-    this.#sessions[0]?.port?.postMessage({ type: 'history', delta } satisfies ToShell);
+    this.#session?.port?.postMessage({ type: 'history', delta } satisfies ToShell);
   }
 
   /** Shows the app in a tab of its own, as long as this page is open. Has to be called as a person's act; says whether the browser allowed it. */
-  openInNewTab(path = this.#sessions[0]?.path ?? '/'): boolean {
+  openInNewTab(path = this.#path): boolean {
     const { origin } = this;
     if (origin === undefined) return false;
     const session = newSession(origin, path);
     session.window = open(shellAddress(session), '_blank');
     if (session.window === null) return false;
-    this.#sessions.push(session);
+    this.#tabs.push(session);
+    this.#asking ??= setInterval(() => this.#askTabs(), askTabsMs);
     return true;
   }
 
@@ -213,9 +251,15 @@ export class Preview {
     this.#stop({});
   }
 
+  /** As `stop` and then `reload`: for an app that hangs. */
+  restart(): void {
+    this.#remove();
+    this.#start();
+  }
+
   /** Shows diagnostics over the app; none takes them away. */
   show(diagnostics: Diagnostic[]): void {
-    this.#toPages({ type: 'error', diagnostics });
+    for (const { ports } of this.#pages()) ports[1]?.postMessage({ type: 'show', diagnostics } satisfies ToApp);
   }
 
   /** Ends the preview for good. Safe to call twice. */
@@ -225,25 +269,51 @@ export class Preview {
     for (const listeners of Object.values(this.#listeners)) listeners.clear();
   }
 
+  *#sessions(): Iterable<Session> {
+    if (this.#session !== undefined) yield this.#session;
+    yield* this.#tabs;
+  }
+
+  *#pages(): Iterable<Page> {
+    for (const { pages } of this.#sessions()) yield* pages;
+  }
+
   #stop(event: PreviewEvents['stopped']): void {
     if (this.#frame === undefined) return;
+    this.#remove();
+    this.#tell('stopped', event);
+  }
+
+  #remove(): void {
     this.#drop();
     // An app that hangs keeps its process for a while: the next one gets another site.
     this.#generation += 1;
-    this.#tell('stopped', event);
+    // What kept it from being served may be over.
+    this.#reason = undefined;
   }
 
   #drop(): void {
     this.#frame?.remove();
     this.#frame = undefined;
-    for (const session of this.#sessions.splice(0)) this.#end(session);
+    for (const session of this.#sessions()) this.#end(session);
+    this.#session = undefined;
+    this.#tabs = [];
+    this.#stopAskingTabs();
     for (const id of [...this.#expected.keys()]) this.#forget(id);
   }
 
   #end(session: Session): void {
-    clearTimeout(session.timer);
-    session.port?.close();
+    this.#part(session);
     session.window = null;
+  }
+
+  /** What was agreed on with a shell ends with it. */
+  #part(session: Session): void {
+    clearTimeout(session.timer);
+    clearTimeout(session.question);
+    session.question = undefined;
+    session.port?.close();
+    session.port = undefined;
     for (const page of session.pages.splice(0)) this.#leave(page);
   }
 
@@ -257,33 +327,39 @@ export class Preview {
     if (id !== '') this.#options.source.detach?.(id);
   }
 
-  #start(path: string): void {
-    const [old] = this.#sessions;
-    const oldFrame = this.#frame;
+  #start(): void {
+    const [old, oldFrame] = [this.#session, this.#frame];
+    // It would have this page's own rights there.
+    if (this.origin === location.origin) this.#reason = previewUnavailable(location.origin, "it is this page's own origin");
     const { origin } = this;
-    const session = newSession(origin ?? 'null', path);
+    const session = newSession(origin ?? 'null', this.#path);
     const frame = document.createElement('iframe');
     frame.className = 'nexxo-preview';
     frame.title = this.#options.title ?? 'Preview';
     frame.referrerPolicy = 'no-referrer';
     frame.allow = '';
     const more = this.#options.sandbox ?? [];
-    // With an origin of its own, and never this page's: that would be no sandbox at all.
-    if (origin !== undefined && origin !== location.origin) {
+    if (origin !== undefined) {
       frame.sandbox.add('allow-scripts', 'allow-same-origin', 'allow-forms', 'allow-downloads', ...more);
       frame.src = shellAddress(session);
       session.timer = setTimeout(() => this.#unavailable('nothing answered there'), patienceMs);
     } else {
       frame.sandbox.add('allow-scripts', ...more.filter((token) => token !== 'allow-same-origin'));
       const address = new URL(this.#options.inline ?? new URL('./preview/__nexxo/inline.html', import.meta.url), location.href);
+      session.timer = setTimeout(() => this.#stop({ reason: inlineUnavailable(address.href.split('#', 1)[0]!) }), patienceMs);
       address.hash = session.nonce;
       frame.src = address.href;
     }
+    let isLoaded = false;
+    frame.addEventListener('load', () => {
+      if (isLoaded && session === this.#session && origin !== undefined) this.#lost(session);
+      isLoaded = true;
+    });
     this.#options.host.append(frame);
     session.window = frame.contentWindow;
     this.#frame = frame;
     // The one that is seen stays until the new one runs.
-    if (oldFrame !== undefined && this.#mode === 'inline') {
+    if (oldFrame !== undefined && origin === undefined) {
       frame.style.visibility = 'hidden';
       const done = this.on('ran', () => {
         done();
@@ -292,30 +368,76 @@ export class Preview {
       });
     } else oldFrame?.remove();
     if (old !== undefined) this.#end(old);
-    this.#sessions = [session, ...this.#sessions.slice(1)];
+    this.#session = session;
   }
 
-  #heard({ source, origin, data, ports }: MessageEvent<unknown>): void {
-    const session = this.#sessions.find((candidate) => candidate.window !== null && candidate.window === source);
+  /** The shell was loaded again, as the app can, or led elsewhere. If it is there, it may introduce itself once more. */
+  #lost(session: Session): void {
+    this.#part(session);
+    session.isLost = true;
+    this.#invite(session);
+  }
+
+  #invite(session: Session): void {
+    if (session.nonce === '') session.nonce = crypto.randomUUID();
+    session.window?.postMessage({ type: 'nexxo:return', nonce: session.nonce } satisfies Return, session.origin);
+  }
+
+  /** A tab may be loaded again by who looks at it, may be led elsewhere, or closed; nothing tells. */
+  #askTabs(): void {
+    for (const session of this.#tabs) {
+      session.unanswered += 1;
+      if (session.window?.closed !== false || session.unanswered > mostUnanswered) this.#end(session);
+      // It may just be busy: what there is stays until a shell says hello.
+      else if (session.unanswered > 1 && session.port !== undefined) this.#invite(session);
+      session.port?.postMessage({ type: 'ping' } satisfies ToShell);
+    }
+    this.#tabs = this.#tabs.filter(({ window }) => window !== null);
+    if (this.#tabs.length === 0) this.#stopAskingTabs();
+  }
+
+  #stopAskingTabs(): void {
+    clearInterval(this.#asking);
+    this.#asking = undefined;
+  }
+
+  #heard(event: MessageEvent<unknown>): void {
+    const { source, origin } = event;
+    let session: Session | undefined;
+    for (const candidate of this.#sessions()) if (candidate.window !== null && candidate.window === source) session = candidate;
     // From elsewhere, or from another origin that the frame was led to.
     if (session === undefined || origin !== session.origin) {
-      if (this.#sessions.some((candidate) => candidate.origin === origin && origin !== 'null')) this.#count();
+      if (this.#isWithin(source)) this.#count(strayWeight);
       return;
     }
-    if (!this.#count() || !isHello(data) || data.nonce !== session.nonce || ports.length > 0) return;
+    const hello = this.#read(event, isHello);
+    if (hello === undefined || hello.nonce !== session.nonce || event.ports.length > 0) return;
     // Once: a repetition, whoever it is from, finds another nonce.
     session.nonce = '';
+    session.isLost = false;
     clearTimeout(session.timer);
-    if (this.#mode === 'inline') void this.#runInline(session, data.nonce);
-    else this.#welcome(session, data.nonce);
+    if (this.mode === 'inline') void this.#runInline(session, hello.nonce);
+    else this.#welcome(session, hello.nonce);
+  }
+
+  /** Whether a message came from a frame within the app, however deep, or from one that is gone already. */
+  #isWithin(source: MessageEventSource | null): boolean {
+    if (source === null) return true;
+    for (let at = source as Window; ; at = at.parent) {
+      for (const { window } of this.#sessions()) if (window === at) return true;
+      if (at === at.parent || at.parent === undefined) return false;
+    }
   }
 
   #welcome(session: Session, nonce: string): void {
+    this.#part(session);
     const { port1, port2 } = new MessageChannel();
+    const isTab = session !== this.#session;
     session.port = port1;
-    session.timer = setTimeout(() => this.#unavailable('its service worker does not start'), patienceMs);
-    port1.onmessage = ({ data, ports }: MessageEvent<unknown>) => {
-      if (this.#count() && isFromShell(data)) this.#fromShell(session, data, ports);
+    if (!isTab) session.timer = setTimeout(() => this.#unavailable('its service worker does not start'), patienceMs);
+    port1.onmessage = (event: MessageEvent<unknown>) => {
+      const message = this.#read(event, isFromShell);
+      if (message !== undefined) this.#fromShell(session, message, event.ports);
     };
     session.window?.postMessage({ type: 'nexxo:welcome', nonce } satisfies Welcome, session.origin, [port2]);
   }
@@ -324,12 +446,12 @@ export class Preview {
     switch (message.type) {
       case 'ready':
         clearTimeout(session.timer);
-        if (session === this.#sessions[0]) this.#tell('ready', { mode: 'served' });
+        if (session === this.#session) this.#tell('ready', { mode: 'served' });
         this.#show(session, session.path);
         return;
       case 'unavailable':
         clearTimeout(session.timer);
-        if (session === this.#sessions[0]) this.#unavailable(message.reason);
+        if (session === this.#session) this.#unavailable(message.reason);
         return;
       case 'fetch':
         void this.#answer(session, message, ports[0]);
@@ -338,24 +460,44 @@ export class Preview {
         this.#joined(session, message.page, ports);
         return;
       case 'loaded':
-        if (message.path !== '') session.path = message.path;
+        if (message.path !== '') this.#isAt(session, message.path);
+        return;
+      case 'pong':
+        clearTimeout(session.question);
+        session.question = undefined;
+        session.unanswered = 0;
         return;
     }
   }
 
   #show(session: Session, path: string): void {
-    session.path = path.startsWith('/') ? path : `/${path}`;
-    session.port?.postMessage({ type: 'show', path: session.path } satisfies ToShell);
+    session.path = path;
+    session.port?.postMessage({ type: 'show', path } satisfies ToShell);
+  }
+
+  #isAt(session: Session, path: string): void {
+    session.path = path;
+    if (session === this.#session) this.#path = path;
+  }
+
+  /** The shell runs where the app does. */
+  #askIfItHangs(): void {
+    const session = this.#session;
+    if (session?.port === undefined || session.question !== undefined) return;
+    session.port.postMessage({ type: 'ping' } satisfies ToShell);
+    session.question = setTimeout(() => {
+      session.question = undefined;
+      this.#tell('hung', {});
+    }, hangsMs);
   }
 
   /** The app runs all the same, in the frame that needs nothing. */
   #unavailable(reason: string): void {
     const { origin } = this;
     if (origin === undefined) return;
-    this.#mode = 'inline';
     this.#reason = previewUnavailable(origin, reason);
     this.#drop();
-    this.#start('/');
+    this.#start();
   }
 
   async #answer(session: Session, request: AppRequest, port: MessagePort | undefined): Promise<void> {
@@ -367,8 +509,7 @@ export class Preview {
       // Whoever has the engine was told.
       answer = plain(500, 'The build did not come through.');
     }
-    const { body } = answer;
-    port.postMessage(answer, typeof body === 'string' ? [] : [body.buffer]);
+    this.#spend(() => port.postMessage(answer));
     port.close();
   }
 
@@ -377,28 +518,38 @@ export class Preview {
     // A path is what it says: nothing in it is to be resolved, least of all out of `public/`.
     if (/\/\.{0,2}\/|\/\.{1,2}$|[\\\0]/.test(path)) return plain(404, 'There is no such file.');
     const file = this.#fileAt(path);
-    if (file !== undefined) return found(path, file);
+    if (file !== undefined) return found(path, this.#bodyOf(path, file));
     const page = isNavigation ? this.#pageAt(path) : undefined;
     if (page === undefined) return plain(404, 'There is no such file.');
-    return html(await this.#load(session, page.text));
+    if (this.#opening >= mostOpening) return plain(429, 'Too many pages load at once.');
+    return html(await this.#load(session, page));
   }
 
   #fileAt(path: string): Uint8Array | string | undefined {
     const output = this.#result?.outputFiles.find(({ fileName }) => `/${fileName}` === path);
-    return output?.contents ?? this.#read(`public${path}`);
+    return output?.contents ?? this.#source(`public${path}`);
   }
 
-  #pageAt(path: string): { text: string | undefined } | undefined {
-    for (const candidate of pageCandidates(path)) {
-      const text = this.#read(candidate);
-      if (text !== undefined) return { text: typeof text === 'string' ? text : new TextDecoder().decode(text) };
+  /** Made once, however often it is asked for: this page has other things to do than to copy. */
+  #bodyOf(path: string, contents: Uint8Array | string): Blob {
+    const made = this.#bodies.get(path);
+    if (made?.contents === contents) return made.body;
+    const body = new Blob([contents as Uint8Array<ArrayBuffer> | string]);
+    this.#bodies.set(path, { contents, body });
+    return body;
+  }
+
+  #pageAt(path: string): HtmlSource | undefined {
+    for (const at of pageCandidates(path)) {
+      const text = this.#source(at);
+      if (text !== undefined) return { at, text: typeof text === 'string' ? text : new TextDecoder().decode(text) };
     }
     // Routes are the app's own; what looks like a file is not one.
     const isFile = /\.\w{1,5}$/.test(path) && !path.endsWith('.html');
-    return isFile ? undefined : { text: undefined };
+    return isFile ? undefined : { at: 'index.html', text: undefined };
   }
 
-  #read(path: string): string | Uint8Array | undefined {
+  #source(path: string): string | Uint8Array | undefined {
     try {
       return this.#options.files.read(path);
     } catch {
@@ -408,18 +559,20 @@ export class Preview {
   }
 
   /** Builds for a page that loads, and gives its HTML. */
-  async #load(session: Session, text: string | undefined): Promise<string> {
+  async #load(session: Session, source: HtmlSource): Promise<string> {
     const page = await this.#open();
     session.pages.push(page);
     const result = page.problems === undefined ? this.#result : undefined;
-    return htmlPage(text, result?.outputFiles ?? [], page.id);
+    return this.#spend(() => htmlPage(source, result?.outputFiles ?? [], page.id));
   }
 
   async #open(): Promise<Page> {
-    const { id, result } = await this.#options.source.open();
+    this.#opening += 1;
+    const { id, result } = await this.#options.source.open().finally(() => (this.#opening -= 1));
     this.#isBroken = !result.ok;
     const page: Page = { id: id ?? '', ports: [], lines: 0, codes: new Map(), problems: undefined };
     if (result.ok) {
+      if (result !== this.#result) this.#bodies.clear();
       this.#result = result;
     } else {
       this.#lastBroken += 1;
@@ -438,7 +591,7 @@ export class Preview {
 
   async #runInline(session: Session, nonce: string): Promise<void> {
     const page = await this.#open();
-    if (session.window === null || this.#sessions[0] !== session) return;
+    if (session.window === null || this.#session !== session) return;
     session.pages.push(page);
     const channels = [new MessageChannel(), new MessageChannel()] as const;
     const files = page.problems === undefined ? (this.#result?.outputFiles ?? []) : [];
@@ -457,9 +610,10 @@ export class Preview {
     for (const left of session.pages.filter((other) => other !== page && !this.#expected.has(other.id))) this.#leave(left);
     session.pages = session.pages.filter((other) => other === page || this.#expected.has(other.id));
     page.ports = [modules, rest];
-    this.#tell('load', {});
-    rest.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (this.#count() && isFromApp(data)) this.#fromApp(session, page, data);
+    if (session === this.#session) this.#tell('load', {});
+    rest.onmessage = (event: MessageEvent<unknown>) => {
+      const message = this.#read(event, isFromApp);
+      if (message !== undefined) this.#fromApp(session, page, message);
     };
     if (page.problems !== undefined) rest.postMessage({ type: 'show', diagnostics: page.problems } satisfies ToApp);
     else if (id !== '') this.#options.source.attach?.(id, this.#wire(page, modules));
@@ -480,11 +634,12 @@ export class Preview {
       },
       close: () => port.close(),
     };
-    port.onmessage = (event: MessageEvent<Partial<FromPage> | null>) => {
-      if (!this.#count()) return;
+    port.onmessage = (event: MessageEvent<unknown>) => {
+      const message = this.#read(event, isObject);
+      if (message === undefined) return;
       wire.onmessage?.(event);
       // A frame of opaque origin cannot load itself again.
-      if (this.#mode === 'inline' && event.data?.type === 'reloading') this.reload();
+      if (this.mode === 'inline' && message.type === 'reloading') this.reload();
     };
     return wire;
   }
@@ -492,7 +647,7 @@ export class Preview {
   #fromApp(session: Session, page: Page, message: FromApp): void {
     switch (message.type) {
       case 'ran':
-        this.#tell('ran', {});
+        if (session === this.#session) this.#tell('ran', {});
         return;
       case 'print': {
         page.lines += message.lines.length;
@@ -504,8 +659,8 @@ export class Preview {
         if (page.lines <= mostLines + 1) void this.#explain(session, page, message);
         return;
       case 'location':
-        if (session.origin !== 'null') session.path = message.path;
-        this.#tell('location', { path: message.path, title: message.title });
+        if (session.origin !== 'null') this.#isAt(session, message.path);
+        if (session === this.#session) this.#tell('location', { path: message.path, title: message.title });
         return;
       case 'open':
         this.#tell('open', { file: message.file, line: message.line, column: message.column });
@@ -514,28 +669,58 @@ export class Preview {
   }
 
   async #explain(session: Session, page: Page, { error }: FromApp & { type: 'uncaught' }): Promise<void> {
-    const { explain } = (await import(/* @vite-ignore */ new URL('./stacks.js', import.meta.url).href)) as typeof import('./stacks.ts');
-    const output = new Map(this.#result?.outputFiles.map(({ fileName, text }) => [fileName, text]));
+    const output = this.#result?.outputFiles ?? [];
     const prefix = session.origin === 'null' ? '' : `${session.origin}/`;
-    const diagnostic = explain(error, (address) => {
-      const name = address.startsWith(prefix) ? address.slice(prefix.length).split('?', 1)[0]! : address;
-      const code = page.codes.get(name) ?? output.get(name);
-      return code === undefined ? undefined : { code, map: output.get(`${name}.map`) };
-    });
+    const textOf = (name: string): string | undefined => output.find(({ fileName }) => fileName === name)?.text;
+    let diagnostic: Diagnostic;
+    try {
+      const { explain } = (await import(/* @vite-ignore */ new URL('./stacks.js', import.meta.url).href)) as typeof import('./stacks.ts');
+      diagnostic = this.#spend(() =>
+        explain(error, (address) => {
+          const name = address.startsWith(prefix) ? address.slice(prefix.length).split('?', 1)[0]! : address;
+          const code = page.codes.get(name) ?? textOf(name);
+          return code === undefined ? undefined : { code, map: textOf(`${name}.map`) };
+        }),
+      );
+    } catch {
+      // That file could not be fetched: better without a place than not at all.
+      diagnostic = uncaught(error.kind, error.message, error.stack.split('\n').slice(1, 20).map((line) => line.trim()));
+    }
     this.#tell('error', { diagnostic });
     page.ports[1]?.postMessage({ type: 'show', diagnostics: [diagnostic] } satisfies ToApp);
   }
 
-  #toPages(message: ToPage): void {
-    for (const { pages } of this.#sessions) for (const { ports } of pages) ports[0]?.postMessage(message);
+  /** What a message says, if it is what it has to be. To read one takes time too: it may be large. */
+  #read<Message>(event: MessageEvent<unknown>, is: (data: unknown) => data is Message): Message | undefined {
+    if (!this.#count()) return undefined;
+    return this.#spend(() => {
+      const { data } = event;
+      return is(data) ? data : undefined;
+    });
   }
 
-  /** Counts a message. An app that sends them without end is stopped: this page has other things to do. */
-  #count(): boolean {
+  #count(weight = 1): boolean {
+    this.#messages += weight;
+    return this.#isWithinBounds();
+  }
+
+  /** Does what the app asks for, on its account. */
+  #spend<Value>(work: () => Value): Value {
+    const started = performance.now();
+    try {
+      return work();
+    } finally {
+      this.#spentMs += performance.now() - started;
+      this.#isWithinBounds();
+    }
+  }
+
+  /** An app that takes more than its share is stopped: this page has other things to do. */
+  #isWithinBounds(): boolean {
     const now = performance.now();
-    if (now - this.#since > 1_000) [this.#since, this.#messages] = [now, 0];
-    this.#messages += 1;
-    if (this.#messages <= mostMessages) return true;
+    if (now - this.#since > whileMs) [this.#since, this.#messages, this.#spentMs] = [now, Math.min(this.#messages, 1), 0];
+    // One large thing may be meant; many are not.
+    if (this.#messages <= mostMessages && (this.#spentMs <= mostSpentMs || this.#messages < 4)) return true;
     this.#stop({ reason: previewFlooded() });
     return false;
   }
@@ -545,8 +730,15 @@ export class Preview {
   }
 }
 
+/** Says at once what would otherwise show as a frame that stays empty. */
+function checkOrigin(origin: string): void {
+  const named = origin.replace(/\/$/, '').replace('*', 'name');
+  if (URL.canParse(named) && new URL(named).origin === named) return;
+  throw new TypeError(`\`${origin}\` is no origin of previews. It has to be as in \`https://preview.example\` or \`https://*.preview.example\`.`);
+}
+
 function newSession(origin: string, path: string): Session {
-  return { window: null, nonce: crypto.randomUUID(), origin, port: undefined, path, pages: [], timer: undefined };
+  return { window: null, nonce: crypto.randomUUID(), isLost: false, origin, port: undefined, path, pages: [], timer: undefined, question: undefined, unanswered: 0 };
 }
 
 function shellAddress({ origin, nonce }: Session): string {
@@ -557,12 +749,14 @@ function isHello(data: unknown): data is Hello {
   return typeof data === 'object' && data !== null && (data as Partial<Hello>).type === 'nexxo:hello' && typeof (data as Partial<Hello>).nonce === 'string' && (data as Hello).nonce !== '';
 }
 
-function found(path: string, contents: Uint8Array | string): Answer {
+function isObject(data: unknown): data is Partial<FromPage> {
+  return typeof data === 'object' && data !== null;
+}
+
+function found(path: string, body: Blob): Answer {
   const type = lookup(path) ?? 'application/octet-stream';
   const isText = /^(?:text\/|application\/(?:json|javascript|xml))|\+xml$|\+json$/.test(type);
-  // A copy, because it is handed over.
-  const body = typeof contents === 'string' ? contents : contents.slice();
-  return { status: 200, headers: { ...always, 'content-type': isText ? `${type}; charset=utf-8` : type }, body };
+  return { status: 200, headers: { ...always, 'accept-ranges': 'bytes', 'content-type': isText ? `${type}; charset=utf-8` : type }, body };
 }
 
 function html(body: string): Answer {

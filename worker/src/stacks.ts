@@ -18,19 +18,20 @@ interface Place {
   text: string | undefined;
 }
 
-/** Lines of a stack that are shown. */
+/** Lines of a stack that are read, and what of one: the app may have written them. */
 const mostFrames = 20;
+const longestFrame = 500;
+
+/** Maps that were read, by address: an app that fails tends to fail again. */
+const known = new Map<string, { text: string; map: TraceMap | undefined }>();
+const mostKnown = 50;
 
 /** The error with its place: the innermost frame that is in the project's own sources, and the way there as notes. */
 export function explain(error: Uncaught, codeAt: CodeAt): Diagnostic {
-  const maps = new Map<string, TraceMap | undefined>();
-  const mapAt = (address: string): TraceMap | undefined => {
-    if (!maps.has(address)) maps.set(address, readMap(codeAt(address)));
-    return maps.get(address);
-  };
-  const places = (parseStack(error.stack, { allowEmpty: true }) ?? []).slice(0, mostFrames).flatMap(({ file, line, col, function: name }) => {
+  const stack = error.stack.split('\n').filter((line) => line.length <= longestFrame && /:\d+\)?$/.test(line)).slice(0, mostFrames).join('\n');
+  const places = (parseStack(stack, { allowEmpty: true }) ?? []).flatMap(({ file, line, col, function: name }) => {
     if (file === undefined || line === undefined || col === undefined) return [];
-    return [placeOf(mapAt(file), line, col, name) ?? { file, line, column: col, name, text: undefined }];
+    return [placeOf(mapOf(file, codeAt(file)), line, col, name) ?? { file, line, column: col, name, text: undefined }];
   });
   const own = places.find(({ file, text }) => text !== undefined && !file.includes('node_modules/')) ?? places.find(({ text }) => text !== undefined);
   const notes = places.map(({ file, line, column, name }) => `at ${name === undefined || name === '' ? '' : `${name} `}(${file}:${line}:${column})`);
@@ -40,11 +41,25 @@ export function explain(error: Uncaught, codeAt: CodeAt): Diagnostic {
   return { ...diagnostic, file: own.file, range: { start, end: start }, frame: frameOf(own.text, start) };
 }
 
-function readMap(script: ReturnType<CodeAt>): TraceMap | undefined {
+function mapOf(address: string, script: ReturnType<CodeAt>): TraceMap | undefined {
   if (script === undefined) return undefined;
-  const inline = script.code.lastIndexOf('//# sourceMappingURL=data:');
-  const text = script.map ?? (inline < 0 ? undefined : decode(script.code.slice(inline)));
+  const text = script.map ?? script.code;
+  const before = known.get(address);
+  if (before?.text === text) return before.map;
+  const map = readMap(script);
+  known.delete(address);
+  known.set(address, { text, map });
+  for (const oldest of known.keys()) {
+    if (known.size <= mostKnown) break;
+    known.delete(oldest);
+  }
+  return map;
+}
+
+function readMap(script: { code: string; map: string | undefined }): TraceMap | undefined {
   try {
+    const inline = script.code.lastIndexOf('//# sourceMappingURL=data:');
+    const text = script.map ?? (inline < 0 ? undefined : decode(script.code.slice(inline)));
     return text === undefined ? undefined : new TraceMap(text);
   } catch {
     return undefined;

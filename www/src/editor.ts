@@ -28,6 +28,8 @@ export interface Editor {
   focus(): void;
   /** Shows a file with the cursor at a diagnostic's place. */
   goTo(diagnostic: Diagnostic): void;
+  /** Shows a file with the cursor at a line and column, from 1; at the nearest there is. */
+  goToLine(file: string, line: number, column: number): void;
 }
 
 /** The editor shows the file whose path `selected` has. */
@@ -75,6 +77,16 @@ export function createEditor(workspace: Workspace, builder: Builder, selected: T
     view.dispatch(setDiagnostics(view.state, marks));
   }
 
+  function goTo(file: string, find?: (view: EditorView) => number): void {
+    if (workspace.read(file) === undefined) return;
+    selected.value = file;
+    if (find !== undefined) {
+      const at = find(view);
+      view.dispatch({ selection: { anchor: at }, effects: EditorView.scrollIntoView(at, { y: 'center' }) });
+    }
+    view.focus();
+  }
+
   workspace.onChange((changes) => {
     for (const { path, contents } of changes) {
       if (path === shown && contents === view.state.doc.toString()) continue;
@@ -88,13 +100,14 @@ export function createEditor(workspace: Workspace, builder: Builder, selected: T
   return {
     focus: () => view.focus(),
     goTo(diagnostic) {
-      if (diagnostic.file === undefined || workspace.read(diagnostic.file) === undefined) return;
-      selected.value = diagnostic.file;
-      if (diagnostic.range !== undefined) {
-        const { from } = extentOf(diagnostic, view.state);
-        view.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: 'center' }) });
-      }
-      view.focus();
+      const { file, range } = diagnostic;
+      if (file !== undefined) goTo(file, range === undefined ? undefined : ({ state }) => extentOf(diagnostic, state).from);
+    },
+    goToLine(file, line, column) {
+      goTo(file, ({ state: { doc } }) => {
+        const { from, length } = doc.line(within(line, 1, doc.lines));
+        return from + within(column - 1, 0, length);
+      });
     },
   };
 }
@@ -164,6 +177,10 @@ function markOf(diagnostic: Diagnostic, state: EditorState): Mark {
       return element('div', {}, ...parts);
     },
   };
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(Math.max(Number.isNaN(value) ? least : Math.trunc(value), least), most);
 }
 
 /** At least one character, so that there is something to see. */

@@ -58,7 +58,10 @@ async function open(example: Example): Promise<void> {
   createOutput(builder);
   createTimeline(builder);
   createStatus(builder);
-  createPreviewPanel(workspace, builder, createConsole());
+  createPreviewPanel(workspace, builder, createConsole(), ({ file, line, column }) => {
+    layout.reveal('editor');
+    editor.goToLine(file, line, column);
+  });
   createReset(workspace);
   createAgain(builder);
 

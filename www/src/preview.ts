@@ -2,13 +2,14 @@
 // shows it to any page that embeds it.
 
 import { createPreview } from 'nexxo/preview';
-import type { Preview } from 'nexxo/preview';
+import type { Preview, PreviewEvents } from 'nexxo/preview';
 import type { Builder, BuildState, GoodBuild } from './builder.ts';
 import type { Console } from './console.ts';
 import { button, byId, element, icon } from './dom.ts';
 import type { Workspace } from './workspace.ts';
 
-export function createPreviewPanel(workspace: Workspace, builder: Builder, output: Console): void {
+/** A place that is chosen in the app's overlay goes to `open`. */
+export function createPreviewPanel(workspace: Workspace, builder: Builder, output: Console, open: (place: PreviewEvents['open']) => void): void {
   const host = byId('preview-host');
   const note = byId('preview-note');
   const stopped = element('p', { class: 'empty' }, 'The preview is stopped.');
@@ -47,6 +48,11 @@ export function createPreviewPanel(workspace: Workspace, builder: Builder, outpu
   preview.on('error', ({ diagnostic: { code, message, notes } }) => {
     const prefix = code === 'UNHANDLED_REJECTION' ? 'Unhandled rejection: ' : '';
     output.print('error', [`${prefix}${message}`, ...notes].join('\n    '));
+  });
+  preview.on('open', open);
+  preview.on('hung', () => {
+    output.print('warn', 'The app did not answer for seconds, as in an endless loop. It was started anew.');
+    preview.restart();
   });
   preview.on('stopped', ({ reason }) => {
     halted = true;
