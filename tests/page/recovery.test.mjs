@@ -31,6 +31,9 @@ test('an engine that breaks while nothing is built is replaced, and shows that i
 
 test('an engine that breaks in a build is replaced, and builds the edited files when it is asked again', async () => {
   const { page } = await openPage();
+  // In development the page loads again, and with that asks by itself.
+  await page.getByRole('radio', { name: 'Production' }).check({ force: true });
+  await page.locator('#status').getByText(/kB$/).waitFor();
   await page.workers()[0].evaluate(() => {
     const post = self.postMessage;
     self.postMessage = (message, transfer) => {
