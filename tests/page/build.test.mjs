@@ -66,7 +66,8 @@ test('a mistake is told in the list, in the editor and in the tree, and the last
   await until(page, 'no mark is left', async () => (await page.locator('#editor .cm-lintRange-error').count()) === 0);
   assert.equal(await page.locator('#preview-note').isVisible(), false);
   assert.equal(await row(page, 'src/App.tsx').locator('.problem-count').count(), 0);
-  assert.match(await page.locator('#status').innerText(), /^1 module replaced in/);
+  // The app tells what it replaced after the engine has told that it is done.
+  await page.locator('#status').getByText(/^1 module replaced in/).waitFor();
   assert.deepEqual(complaints, []);
 });
 

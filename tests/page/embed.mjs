@@ -6,15 +6,16 @@ import { newContext, site, until } from './harness.mjs';
 /**
  * Shows files in a preview: `page.evaluate(() => window.preview)` is it. `took`
  * gives what it told so far, `write` edits the files and brings the preview up to date.
+ * `previewOptions` are merged into those of the preview.
  */
-export async function embed(files, options, contextOptions = {}) {
+export async function embed(files, options, contextOptions = {}, previewOptions = {}) {
   const { context, complaints } = await newContext(contextOptions);
   const page = await context.newPage();
   await page.goto(`${site.url}licenses.txt`).catch(() => {});
   await page.goto(site.url);
   const folder = await page.locator('link[rel=modulepreload]').first().getAttribute('href');
   await page.evaluate(
-    async ([folder, files, options]) => {
+    async ([folder, files, options, previewOptions]) => {
       document.body.replaceChildren();
       const { createNexxo } = await import(`/${folder}`);
       const { createPreview } = await import(`/${folder.replace('index.js', 'preview.js')}`);
@@ -24,18 +25,21 @@ export async function embed(files, options, contextOptions = {}) {
       const dev = project.dev(options);
       window.told = [];
       window.project = project;
+      window.dev = dev;
+      window.createPreview = createPreview;
       window.preview = createPreview({
         host: document.body,
         source: dev,
         files: project,
         origin: `${location.protocol}//*.localhost:${location.port}`,
         inline: '/preview/__nexxo/inline.html',
+        ...previewOptions,
       });
-      for (const name of ['ready', 'load', 'ran', 'print', 'error', 'broken', 'location', 'stopped']) {
+      for (const name of ['ready', 'load', 'ran', 'print', 'error', 'broken', 'location', 'open', 'hung', 'stopped']) {
         window.preview.on(name, (event) => window.told.push(JSON.parse(JSON.stringify({ name, ...event }))));
       }
     },
-    [folder, files, options],
+    [folder, files, options, previewOptions],
   );
   return {
     page,

@@ -184,6 +184,9 @@ test('10–11: a flood of messages ends the app, not the page', async () => {
     assert.equal(stopped.reason.code, 'PREVIEW_FLOODED');
     await isWell(opened);
     assert.equal(await opened.page.locator('iframe').count(), 0);
+    await opened.page.evaluate(() => window.preview.reload());
+    await appFrame(opened.page, 'app');
+    assert.match(await opened.page.evaluate(() => window.preview.mode), /served/);
   }
 });
 
@@ -352,4 +355,218 @@ test('19: two previews have nothing in common', async () => {
   await opened.page.evaluate(() => (window.preview.stop(), window.preview.reload()));
   const second = await appFrame(opened.page, 'app');
   assert.equal(await second.evaluate(() => localStorage.getItem('mine')), null);
+});
+
+/** Measures how long the page did nothing at all, from now on. */
+async function watch({ page }) {
+  await page.evaluate(() => {
+    window.longest = 0;
+    let last = performance.now();
+    setInterval(() => {
+      const now = performance.now();
+      window.longest = Math.max(window.longest, now - last);
+      last = now;
+    }, 10);
+  });
+  return () => page.evaluate(() => window.longest);
+}
+/** No message of an app is worth so long; what is tried here takes many times as long where nothing is done about it. */
+const bearableMs = 3_000;
+
+const wasStopped = async ({ took }) => (await took()).find(({ name }) => name === 'stopped')?.reason?.code === 'PREVIEW_FLOODED';
+
+test('20–21: frames within the app, and messages that are long to read, cannot keep the page busy', async () => {
+  for (const flood of [
+    () => {
+      const frame = Object.assign(document.createElement('iframe'), { sandbox: 'allow-scripts' });
+      frame.srcdoc = `<script>const text = 'x'.repeat(1000); setInterval(() => { for (let at = 0; at < 20000; at += 1) top.postMessage({ type: 'nexxo:hello', nonce: text }, '*'); }, 10)</scr` + `ipt>`;
+      document.body.append(frame);
+    },
+    () => {
+      const data = Array.from({ length: 200_000 }, (_, at) => ({ at, more: [at, { text: `x${at}` }] }));
+      setInterval(() => globalThis.__nexxo_hmr__.send({ type: 'custom', event: 'x', data }), 1);
+    },
+  ]) {
+    const opened = await open();
+    const app = await appFrame(opened.page, 'app');
+    const longest = await watch(opened);
+    void app.evaluate(flood).catch(() => {});
+    await until(opened.page, 'the app is stopped', () => wasStopped(opened));
+    assert.ok((await longest()) < bearableMs, `${await longest()} ms`);
+    await isWell(opened);
+  }
+});
+
+test('22: a large file that is asked for without end is not copied each time', async () => {
+  const opened = await open({ 'public/large.txt': 'x'.repeat(5_000_000) });
+  const app = await appFrame(opened.page, 'app');
+  const longest = await watch(opened);
+  void app.evaluate(() => void setInterval(() => { for (let at = 0; at < 40; at += 1) void fetch('/large.txt').catch(() => {}); }, 10)).catch(() => {});
+  await opened.page.waitForTimeout(3_000);
+  assert.ok((await longest()) < bearableMs, `${await longest()} ms`);
+  await isWell(opened);
+});
+
+test('23: stacks that are made to be slow to read are not', async () => {
+  const opened = await open();
+  const app = await appFrame(opened.page, 'app');
+  const longest = await watch(opened);
+  await app.evaluate(() => {
+    for (const line of [`${'('.repeat(9_000)}a:1:1${')'.repeat(9_000)}`, `${' '.repeat(19_000)}:`]) {
+      for (let at = 0; at < 20; at += 1) void Promise.reject(Object.assign(new Error('slow'), { stack: `Error: slow\n    at ${line}` }));
+    }
+  });
+  await until(opened.page, 'the errors are told', async () => (await opened.took()).filter(({ name }) => name === 'error').length === 40);
+  assert.ok((await longest()) < bearableMs, `${await longest()} ms`);
+});
+
+test('24–25: an app that asks the engine without end does not keep it from the author’s edits', async () => {
+  for (const flood of [
+    () => void setInterval(() => { for (let at = 0; at < 30; at += 1) globalThis.__nexxo_hmr__.send({ type: 'factories', request: at, modules: ['src/large.js', 'src/main.js'] }); }, 10),
+    () => { for (let at = 0; at < 1_000; at += 1) document.body.append(Object.assign(document.createElement('iframe'), { src: `/?${at}` })); },
+  ]) {
+    const large = Array.from({ length: 4_000 }, (_, at) => `export function f${at}(a, b) { return a > ${at} ? [a, b, ${at}].join('text ${at}') : b; }`).join('\n');
+    const opened = await open({ 'src/large.js': large, 'src/main.js': `import * as large from './large.js'; globalThis.large = large; ${files['src/main.js']}` });
+    const app = await appFrame(opened.page, 'app');
+    void app.evaluate(flood).catch(() => {});
+    await opened.page.waitForTimeout(2_000);
+    const edited = opened.write({ 'src/word.js': `globalThis.word = 'two'; if (import.meta.hot) import.meta.hot.accept();` }).then(() => 'edited');
+    const late = new Promise((resolve) => setTimeout(resolve, 10_000, 'the edit did not come through'));
+    assert.equal(await Promise.race([edited, late]), 'edited');
+    await isWell(opened);
+  }
+});
+
+test('26: a shell that the app loads again, or leads elsewhere, is told nothing but who is there; the app comes back', async () => {
+  const heard = [];
+  const evil = createServer((request, response) => {
+    if (request.method === 'POST') {
+      request.on('data', (data) => heard.push(String(data)));
+      response.end();
+      return;
+    }
+    response.setHeader('content-type', 'text/html').end(`<script>addEventListener('message', ({ data }) => fetch('/', { method: 'POST', body: JSON.stringify(data) })); top.postMessage({ type: 'nexxo:hello', nonce: 'guessed' }, '*'); fetch('/', { method: 'POST', body: 'here' });</script>`);
+  });
+  await new Promise((resolve) => evil.listen(0, '127.0.0.1', resolve));
+  try {
+    const opened = await open();
+    const app = await appFrame(opened.page, 'app');
+    // Only who embeds may ask for another hello.
+    await app.evaluate(() => parent.postMessage({ type: 'nexxo:return', nonce: 'guessed' }, '*'));
+    await app.evaluate(() => parent.eval('location.reload()')).catch(() => {});
+    await until(opened.page, 'the app is loaded again by itself', async () => (await opened.took()).filter(({ name }) => name === 'ready').length === 2);
+    const again = await appFrame(opened.page, 'app');
+    await again.evaluate((address) => parent.eval(`location = ${JSON.stringify(address)}`), `http://evil.localhost:${evil.address().port}/`).catch(() => {});
+    await until(opened.page, 'it is elsewhere', () => heard.includes('here'));
+    await opened.write({ 'src/word.js': `globalThis.word = 'SECRET-EDIT';` });
+    await opened.page.evaluate(() => window.preview.show([]));
+    await opened.page.waitForTimeout(500);
+    assert.deepEqual(heard, ['here']);
+    await isWell(opened);
+    await opened.page.evaluate(() => window.preview.reload());
+    assert.equal(await (await appFrame(opened.page, 'app')).evaluate(() => globalThis.word), 'SECRET-EDIT');
+  } finally {
+    evil.closeAllConnections();
+    evil.close();
+  }
+});
+
+test('27: one preview cannot pose as the page that embeds another', async () => {
+  const { page } = await open();
+  const shell = new URL('/__nexxo/', await (await appFrame(page, 'app')).evaluate(() => location.href)).href;
+  const { context } = await newContext();
+  const other = await context.newPage();
+  const heardBy = (address) =>
+    other.goto(address).then(() =>
+      other.evaluate(async (shell) => {
+        const heard = [];
+        addEventListener('message', ({ data }) => heard.push(data.type));
+        const opened = open(`${shell}#${encodeURIComponent(`guessed,${location.origin}`)}`);
+        await new Promise((resolve) => setTimeout(resolve, 1_500));
+        opened.postMessage({ type: 'nexxo:return', nonce: 'guessed' }, '*');
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        opened.close();
+        return heard;
+      }, shell),
+    );
+  assert.deepEqual(await heardBy(new URL(shell).origin.replace(/\/\/[\w-]+\./, '//other.')), []);
+  // The same from this machine's own page is answered, so that there is something to refuse.
+  assert.deepEqual(await heardBy(`${site.url}licenses.txt`), ['nexxo:hello']);
+});
+
+test('28: what has a name in the page has another owner in the app', async () => {
+  const opened = await open();
+  await opened.page.evaluate(async () => {
+    const folder = await navigator.storage.getDirectory();
+    await folder.getFileHandle('secret.txt', { create: true });
+  });
+  const app = await appFrame(opened.page, 'app');
+  const found = await attempts(app, {
+    domain: 'document.domain = "localhost"; return document.domain',
+    cookie: 'document.cookie = "tossed=1; domain=localhost; path=/"; return "tried"',
+    folder: 'for await (const name of (await navigator.storage.getDirectory()).keys()) return name; return "nothing"',
+    lock: 'return await navigator.locks.request("secret", { ifAvailable: true }, (lock) => lock !== null)',
+  });
+  assert.deepEqual([found.domain, found.folder, found.lock], ['SecurityError', 'got nothing', 'got true']);
+  // It could fill the page's requests, or stand in for the page's own.
+  assert.equal(await opened.page.evaluate(() => document.cookie), 'secret=PAGE-SECRET');
+  const [tab] = await Promise.all([opened.context.waitForEvent('page'), opened.page.evaluate(() => window.preview.openInNewTab('/'))]);
+  await (await appFrame(tab, 'app', '')).evaluate(() => void (document.cookie = 'tossed=1; domain=localhost; path=/'));
+  assert.equal(await opened.page.evaluate(() => document.cookie), 'secret=PAGE-SECRET');
+  await isWell(opened);
+});
+
+test('29: an app that speaks for its page by itself cannot lead the preview elsewhere', async () => {
+  const asked = [];
+  const evil = createServer((request, response) => {
+    asked.push(request.url);
+    response.end();
+  });
+  await new Promise((resolve) => evil.listen(0, '127.0.0.1', resolve));
+  try {
+    const opened = await open();
+    const app = await appFrame(opened.page, 'app');
+    const address = `//127.0.0.1:${evil.address().port}/led`;
+    await app.evaluate(async (address) => {
+      // A page's number is taken from a frame that never introduces it, as its parent is not the shell.
+      const frame = Object.assign(document.createElement('iframe'), { src: '/within' });
+      document.body.append(frame);
+      await new Promise((resolve) => (frame.onload = resolve));
+      const { page } = frame.contentDocument.querySelector('script[data-page]').dataset;
+      const [modules, rest] = [new MessageChannel(), new MessageChannel()];
+      parent.postMessage({ type: 'nexxo:page', page }, location.origin, [modules.port2, rest.port2]);
+      for (const path of [address, `/\\${address.slice(2)}`]) rest.port1.postMessage({ type: 'location', path, title: '' });
+      rest.port1.postMessage({ type: 'open', file: '../../outside', line: NaN, column: -1 });
+    }, address);
+    // It is taken for the page, and what it says is told; it just leads nowhere.
+    await until(opened.page, 'the place is told', async () => (await opened.took()).some(({ path }) => path === address));
+    await opened.page.evaluate(() => window.preview.reload());
+    await appFrame(opened.page, 'app');
+    const [tab] = await Promise.all([opened.context.waitForEvent('page'), opened.page.evaluate((path) => window.preview.openInNewTab(path), address)]);
+    await appFrame(tab, 'app', '');
+    assert.deepEqual(asked, []);
+    await isWell(opened);
+  } finally {
+    evil.closeAllConnections();
+    evil.close();
+  }
+});
+
+test('30: a preview never gets the page’s own origin, nor leave to lead it elsewhere', async () => {
+  const opened = await open();
+  const frames = await opened.page.evaluate(async () => {
+    const options = { host: document.body, source: window.dev, files: window.project, inline: '/preview/__nexxo/inline.html' };
+    const refusals = [];
+    for (const more of [{ origin: 'nonsense' }, { origin: 'https://a.example/path' }, { origin: 'javascript:alert(1)' }, { origin: 'https://b.example', sandbox: ['allow-top-navigation'] }, { sandbox: ['allow-top-navigation-by-user-activation'] }]) {
+      try {
+        window.createPreview({ ...options, ...more });
+        refusals.push('none');
+      } catch (thrown) {
+        refusals.push(thrown.name);
+      }
+    }
+    const same = window.createPreview({ ...options, origin: location.origin, sandbox: ['allow-same-origin'] });
+    return { refusals, mode: same.mode, sandbox: document.body.lastElementChild.getAttribute('sandbox') };
+  });
+  assert.deepEqual(frames, { refusals: Array(5).fill('TypeError'), mode: 'inline', sandbox: 'allow-scripts' });
 });

@@ -2,8 +2,9 @@
 // embeds it: what an app can do there, and what comes back from it.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { example, newContext, openPage, preview, rewrite, running, site, until } from './harness.mjs';
+import { example, newContext, openPage, preview, previewFrame, rewrite, row, running, screenshot, site, until } from './harness.mjs';
 import { appFrame, embed } from './embed.mjs';
 
 test('a project that prints without end leaves the page usable', async () => {
@@ -167,4 +168,168 @@ test('where there is no service worker, the app runs inline, with its modules re
   await page.evaluate(() => window.preview.reload());
   await until(page, 'the app runs anew', async () => page.frames().length === 2);
   await appFrame(page, 'more at 1');
+});
+
+test('the service worker may be ended at any time, and an app that has been loaded needs no network', async () => {
+  const { page, context, write } = await embed({ ...files, 'src/main.ts': `${files['src/main.ts']}\nif (import.meta.hot) import.meta.hot.accept();` }, options);
+  const app = await appFrame(page, 'one at /');
+  const session = await context.newCDPSession(page);
+  await session.send('ServiceWorker.enable');
+  const note = () => app.evaluate(() => fetch('/note.txt').then((response) => response.text()));
+  await context.setOffline(true);
+  assert.equal(await note(), 'a note');
+  await session.send('ServiceWorker.stopAllWorkers');
+  assert.equal(await note(), 'a note');
+  await write({ 'src/word.ts': `export const word = 'offline';` });
+  await appFrame(page, 'offline at /');
+  await session.send('ServiceWorker.stopAllWorkers');
+  await page.evaluate(() => window.preview.navigate('/route'));
+  await appFrame(page, 'offline at /route');
+});
+
+test('a tab is loaded again where it is, follows edits then, and is forgotten when it is closed', async () => {
+  const { page, context, write } = await embed({ ...files, 'src/main.ts': `${files['src/main.ts']}\nif (import.meta.hot) import.meta.hot.accept();` }, options);
+  await appFrame(page, 'one at /');
+  const [tab] = await Promise.all([context.waitForEvent('page'), page.evaluate(() => window.preview.openInNewTab('/'))]);
+  await (await appFrame(tab, 'one at /', '')).evaluate(() => history.pushState(null, '', '/there'));
+  await tab.waitForTimeout(300);
+  await tab.reload();
+  const again = await appFrame(tab, 'one at /there', '');
+  assert.equal(await again.evaluate(() => parent.opener), null);
+  await write({ 'src/word.ts': `export const word = 'more';` });
+  await appFrame(tab, 'more at /there', '');
+  await page.evaluate(() => {
+    const { dev } = window;
+    window.left = [];
+    const detach = dev.detach.bind(dev);
+    dev.detach = (id) => (window.left.push(id), detach(id));
+  });
+  await tab.close();
+  await until(page, 'its page is forgotten', async () => (await page.evaluate(() => window.left)).length > 0);
+  await appFrame(page, 'more at /');
+});
+
+test('parts of files are served, scripts are found from where their page is, and a page without scripts runs none', async () => {
+  const { page } = await embed({ ...files, 'docs/index.html': '<!doctype html><title>Docs</title><div id="root"></div><script type="module" src="../src/two.ts"></script>', 'plain.html': '<!doctype html><title>Plain</title><div id="root">plain</div>' }, options);
+  const app = await appFrame(page, 'one at /');
+  const parts = await app.evaluate(async () => {
+    const found = [];
+    for (const range of ['bytes=2-3', 'bytes=-4', 'bytes=3-', 'bytes=99-', 'bytes=0-1,2-3']) {
+      const response = await fetch('/note.txt', { headers: { range } });
+      found.push([response.status, response.headers.get('content-range'), await response.text()]);
+    }
+    return found;
+  });
+  assert.deepEqual(parts, [[206, 'bytes 2-3/6', 'no'], [206, 'bytes 2-5/6', 'note'], [206, 'bytes 3-5/6', 'ote'], [416, 'bytes */6', ''], [200, null, 'a note']]);
+  await page.evaluate(() => window.preview.navigate('/docs/'));
+  await appFrame(page, 'two');
+  await page.evaluate(() => window.preview.navigate('/plain'));
+  const plain = await appFrame(page, 'plain');
+  await page.waitForTimeout(300);
+  assert.deepEqual(await plain.evaluate(() => [document.title, document.scripts.length]), ['Plain', 1]);
+});
+
+test('an app that hangs is told of at the next edit, and starts anew', async () => {
+  const { page, took, write } = await embed(files, options);
+  const app = await appFrame(page, 'one at /');
+  void app.evaluate(() => setTimeout(() => { for (;;); })).catch(() => {});
+  await page.waitForTimeout(300);
+  await write({ 'src/word.ts': `export const word = 'mended';` });
+  await until(page, 'it is told', async () => (await took()).some(({ name }) => name === 'hung'));
+  await page.evaluate(() => window.preview.restart());
+  await appFrame(page, 'mended at /');
+  assert.equal((await took()).filter(({ name }) => name === 'hung').length, 1);
+});
+
+test('in the playground, an endless loop goes away with its correction', async () => {
+  const { page } = await openPage();
+  await rewrite(page, 'src/main.tsx', 'for (;;);\n');
+  await page.waitForTimeout(1_500);
+  await rewrite(page, 'src/main.tsx', example.files['src/main.tsx']);
+  await preview(page).getByRole('heading', { name: 'Good morning, windowsill' }).waitFor();
+});
+
+test('an error is told even where the file that finds its place cannot be fetched', async () => {
+  const { page, context, took } = await embed(files, options);
+  await context.route('**/stacks.js', (route) => route.abort());
+  const app = await appFrame(page, 'one at /');
+  await app.evaluate(() => void Promise.reject(new TypeError('not kept')));
+  const { diagnostic } = await until(page, 'the rejection is there', async () => (await took()).find(({ name }) => name === 'error'));
+  assert.deepEqual([diagnostic.code, diagnostic.message, diagnostic.file], ['UNHANDLED_REJECTION', 'TypeError: not kept', undefined]);
+});
+
+test('where nothing is served at the origin the app runs inline; where there is no page for that either, the preview says so', async () => {
+  const unserved = await embed({ ...files, 'src/main.ts': `document.querySelector('#root')!.textContent = 'inline';` }, options, {}, { origin: 'http://*.localhost:9' });
+  await appFrame(unserved.page, 'inline');
+  const ready = (await unserved.took()).find(({ name }) => name === 'ready');
+  assert.deepEqual([ready.mode, ready.reason.code], ['inline', 'PREVIEW_UNAVAILABLE']);
+  const missing = await embed(files, options, {}, { origin: undefined, inline: '/missing.html' });
+  const stopped = await until(missing.page, 'it is told', async () => (await missing.took()).find(({ name }) => name === 'stopped'));
+  assert.equal(stopped.reason.code, 'PREVIEW_UNAVAILABLE');
+  assert.match(stopped.reason.message, /nothing answered at http:\/\/localhost:\d+\/missing\.html/);
+  assert.equal(await missing.page.locator('iframe').count(), 0);
+});
+
+test('a place in the overlay opens the editor there, and diagnostics that are shown can be taken away', async () => {
+  const { page } = await openPage();
+  await rewrite(page, 'src/main.tsx', `${example.files['src/main.tsx']}\nsetTimeout(() => {\n  throw new Error('of the app');\n});\n`);
+  await preview(page).locator('nexxo-overlay').waitFor({ state: 'attached' });
+  await row(page, 'src/App.tsx').click();
+  const overlay = await (await previewFrame(page)).$('nexxo-overlay');
+  const box = await overlay.boundingBox();
+  await screenshot(page, 'uncaught');
+  // Its root is closed: the place is found by the keyboard, as a person would.
+  await page.mouse.click(box.x + box.width / 2, box.y + 60);
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await page.locator('#editor .cm-content[aria-label="Editor: src/main.tsx"]').waitFor();
+  await page.locator('#editor .cm-activeLine', { hasText: 'throw new Error' }).waitFor();
+  const { page: embedder } = await embed(files, options);
+  const app = await appFrame(embedder, 'one at /');
+  const overlays = (count) => until(embedder, `there are ${count} overlays`, async () => (await app.locator('nexxo-overlay').count()) === count);
+  await embedder.evaluate(() => window.preview.show([{ code: 'X', severity: 'error', message: 'shown', notes: [] }]));
+  await overlays(1);
+  await embedder.evaluate(() => window.preview.show([]));
+  await overlays(0);
+});
+
+test('the lines of docs/dev.md show an app, follow its edits and tell what is wrong', async () => {
+  const text = readFileSync(new URL('../../docs/dev.md', import.meta.url), 'utf8');
+  const code = /```js\n(.*?)```/s.exec(text)?.[1];
+  assert.ok(code !== undefined && code.trim().split('\n').length < 40);
+  const { context } = await newContext();
+  const page = await context.newPage();
+  await page.goto(site.url);
+  const index = `/${await page.locator('link[rel=modulepreload]').first().getAttribute('href')}`;
+  const replaced = [
+    [`from 'nexxo';`, `from '${index}';`],
+    [`from 'nexxo/preview';`, `from '${index.replace('index.js', 'preview.js')}';`],
+    [`'https://*.preview.example'`, '`http://*.localhost:${location.port}`'],
+  ].reduce((text, [from, to]) => (assert.ok(text.includes(from), from), text.replace(from, () => to)), code);
+  // What the page of an IDE has already. Imports come first, wherever they stand.
+  const body = `const { files, editor, status, showProblems } = window.ide;\n${replaced}\nwindow.ide.started();`;
+  await context.route('**/ide.js', (route) => route.fulfill({ contentType: 'text/javascript', body }));
+  await page.evaluate(async () => {
+    document.body.innerHTML = '<div id="preview"></div>';
+    const ide = { problems: [], said: [], files: {
+      'src/main.tsx': `import { word } from './word'; document.querySelector('#root')!.textContent = word; if (import.meta.hot) import.meta.hot.accept();`,
+      'src/word.ts': `export const word = 'one';`,
+    } };
+    ide.editor = { onChange: (listener) => (ide.edit = listener) };
+    ide.status = (text) => ide.said.push(text);
+    ide.showProblems = (problems) => ide.problems.push(...problems);
+    window.ide = ide;
+    await new Promise((resolve, reject) => {
+      ide.started = resolve;
+      import('/ide.js').catch(reject);
+    });
+  });
+  await appFrame(page, 'one');
+  await page.evaluate(() => window.ide.edit('src/word.ts', 'export const word = ;'));
+  await until(page, 'the mistake is told', () => page.evaluate(() => window.ide.problems.some(({ code }) => code === 'PARSE_ERROR')));
+  await page.evaluate(() => window.ide.edit('src/word.ts', `export const word = 'two'; setTimeout(() => { throw new Error('late'); });`));
+  await appFrame(page, 'two');
+  await until(page, 'the error is told with its place', () => page.evaluate(() => window.ide.problems.some(({ code, file }) => code === 'UNCAUGHT_ERROR' && file === 'src/word.ts')));
+  assert.ok((await page.evaluate(() => window.ide.said)).length > 0);
 });

@@ -1,6 +1,6 @@
 // This file is the service worker of a preview's origin: it answers what the app
 // asks for by asking the shell, which asks the page that has the engine. It
-// keeps nothing, so that a browser may end it at any time.
+// keeps nothing of the app, so that a browser may end it at any time.
 
 import type { Answer, FromShell } from '../src/preview-protocol.ts';
 
@@ -29,14 +29,29 @@ const patienceMs = 60_000;
 /** Which shell a page of the app belongs to, where several are open. Forgotten with the service worker; then any will do. */
 const shellOf = new Map<string, string>();
 
+/** What every page begins with: kept for when there is no network. */
+const firstScript = '/__nexxo/page.js';
+const kept = 'nexxo';
+
 scope.addEventListener('install', (event) => event.waitUntil(scope.skipWaiting()));
 scope.addEventListener('activate', (event) => event.waitUntil(scope.clients.claim()));
 scope.addEventListener('fetch', (event) => {
   const url = new URL(event.request.url);
+  if (url.origin === location.origin && url.pathname === firstScript) return event.respondWith(first(event.request));
   // The app's requests to others are its own matter, and this folder's files are where they are.
   if (url.origin !== location.origin || url.pathname === '/__nexxo-sw.js' || url.pathname.startsWith('/__nexxo/')) return;
   event.respondWith(answer(event, url));
 });
+
+async function first(request: Request): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    if (response.ok) await (await caches.open(kept)).put(firstScript, response.clone());
+    return response;
+  } catch {
+    return (await caches.match(firstScript)) ?? Response.error();
+  }
+}
 
 async function answer({ request, clientId, resultingClientId }: FetchEvent, url: URL): Promise<Response> {
   const shells = (await scope.clients.matchAll({ type: 'window', includeUncontrolled: true })).filter((client) => new URL(client.url).pathname === '/__nexxo/');

@@ -79,6 +79,8 @@ const whileMs = 2_000;
 const mostMessages = 10_000;
 /** A message to this window counts as many: only a shell that introduces itself has anything to say here. */
 const strayWeight = 20;
+/** How long what an app sent before it was ended may still arrive; it is not held against the next. */
+const leftoverMs = 10_000;
 const mostSpentMs = 1_000;
 /** Builds for pages that may wait for one another. */
 const mostOpening = 16;
@@ -154,6 +156,8 @@ export class Preview {
   readonly #bodies = new Map<string, { contents: Uint8Array | string; body: Blob }>();
   #messages = 0;
   #spentMs = 0;
+  /** When an app was last ended, as `performance.now()` counts. */
+  #removed = -Infinity;
   #since = 0;
   readonly #hear = (event: MessageEvent<unknown>): void => this.#heard(event);
 
@@ -195,7 +199,6 @@ export class Preview {
       this.reload();
       return undefined;
     }
-    this.#askIfItHangs();
     const result = await source.update();
     if (result.ok) this.refresh(result.changed);
     return result;
@@ -218,8 +221,7 @@ export class Preview {
 
   /** Goes to a path of the app. */
   navigate(path: string): void {
-    // Two slashes would lead to another host.
-    this.#path = `/${path.replace(/^[/\\]+/, '')}`;
+    this.#path = ownPath(path);
     const session = this.#session;
     // A frame of opaque origin cannot load anything again; one that lost its shell has nobody to do it.
     if (session === undefined || this.mode === 'inline' || session.isLost) this.#start();
@@ -238,7 +240,7 @@ export class Preview {
   openInNewTab(path = this.#path): boolean {
     const { origin } = this;
     if (origin === undefined) return false;
-    const session = newSession(origin, path);
+    const session = newSession(origin, ownPath(path));
     session.window = open(shellAddress(session), '_blank');
     if (session.window === null) return false;
     this.#tabs.push(session);
@@ -288,8 +290,10 @@ export class Preview {
     this.#drop();
     // An app that hangs keeps its process for a while: the next one gets another site.
     this.#generation += 1;
-    // What kept it from being served may be over.
+    // What kept it from being served may be over, and the next app has done nothing yet.
     this.#reason = undefined;
+    this.#removed = performance.now();
+    [this.#since, this.#messages, this.#spentMs] = [this.#removed, 0, 0];
   }
 
   #drop(): void {
@@ -422,7 +426,8 @@ export class Preview {
 
   /** Whether a message came from a frame within the app, however deep, or from one that is gone already. */
   #isWithin(source: MessageEventSource | null): boolean {
-    if (source === null) return true;
+    // Of a frame that is gone: of the app that was ended a moment ago, or one that this app took away.
+    if (source === null) return performance.now() - this.#removed > leftoverMs;
     for (let at = source as Window; ; at = at.parent) {
       for (const { window } of this.#sessions()) if (window === at) return true;
       if (at === at.parent || at.parent === undefined) return false;
@@ -476,8 +481,8 @@ export class Preview {
   }
 
   #isAt(session: Session, path: string): void {
-    session.path = path;
-    if (session === this.#session) this.#path = path;
+    session.path = ownPath(path);
+    if (session === this.#session) this.#path = session.path;
   }
 
   /** The shell runs where the app does. */
@@ -590,8 +595,9 @@ export class Preview {
   }
 
   async #runInline(session: Session, nonce: string): Promise<void> {
-    const page = await this.#open();
-    if (session.window === null || this.#session !== session) return;
+    // Whoever has the engine was told of what it failed with.
+    const page = await this.#open().catch(() => undefined);
+    if (page === undefined || session.window === null || this.#session !== session) return;
     session.pages.push(page);
     const channels = [new MessageChannel(), new MessageChannel()] as const;
     const files = page.problems === undefined ? (this.#result?.outputFiles ?? []) : [];
@@ -631,6 +637,7 @@ export class Preview {
           page.codes.delete(oldest);
         }
         port.postMessage(message);
+        if (message.type === 'update' || message.type === 'reload') this.#askIfItHangs();
       },
       close: () => port.close(),
     };
@@ -739,6 +746,11 @@ function checkOrigin(origin: string): void {
 
 function newSession(origin: string, path: string): Session {
   return { window: null, nonce: crypto.randomUUID(), isLost: false, origin, port: undefined, path, pages: [], timer: undefined, question: undefined, unanswered: 0 };
+}
+
+/** Two slashes at the start would lead to another host. */
+function ownPath(path: string): string {
+  return `/${path.replace(/^[/\\]+/, '')}`;
 }
 
 function shellAddress({ origin, nonce }: Session): string {
