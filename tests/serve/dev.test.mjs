@@ -3,79 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { launch } from '../browser/harness.mjs';
-
-const command = process.env.NEXXO_BIN;
-if (!command) throw new Error('NEXXO_BIN has to name the command that is tested.');
-const example = fileURLToPath(new URL('../../examples/react-ts', import.meta.url));
-assert.ok(existsSync(join(example, 'node_modules')), 'The packages of examples/react-ts are installed.');
-
-let browser;
-const open = [];
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-afterEach(async () => {
-  for (const end of open.splice(0).reverse()) await end();
-});
-
-/** Serves a copy of the example; `page` shows it. */
-async function start({ args = [], prepare = () => {} } = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'nexxo-dev-'));
-  open.push(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(example, folder, { recursive: true });
-  prepare(folder);
-  const server = spawn(resolve(command), ['dev', folder, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
-  let said = '';
-  server.stderr.setEncoding('utf8').on('data', (text) => (said += text));
-  const ended = new Promise((done) => server.once('exit', done));
-  open.push(() => {
-    server.kill('SIGTERM');
-    return ended;
-  });
-  const url = await until('the address', () => /https?:\/\/\S+/.exec(said)?.[0]);
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  open.push(() => context.close());
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && !message.location().url.endsWith('/favicon.ico') && complaints.push(message.text()));
-  await page.goto(url);
-  const file = (path) => join(folder, path);
-  return {
-    page,
-    complaints,
-    context,
-    url,
-    said: () => said,
-    read: (path) => readFileSync(file(path), 'utf8'),
-    write: (path, text) => writeFileSync(file(path), text),
-    /** As editors save: a new file takes the place of the old one. */
-    save(path, text) {
-      writeFileSync(file(`${path}.tmp~`), text);
-      renameSync(file(`${path}.tmp~`), file(path));
-    },
-    server,
-    ended,
-    folder,
-  };
-}
-
-async function until(what, look) {
-  for (const end = Date.now() + 15_000; Date.now() < end; ) {
-    const found = await look();
-    if (found) return found;
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  throw new Error(`It never came to ${what}.`);
-}
+import { command, example, folderFor, open, start, until } from './harness.mjs';
 
 test('an edit of a component shows, its state stays, a mistake is shown over the app, and its correction goes on', async () => {
   const { page, complaints, read, write, save, said } = await start();
@@ -159,7 +91,7 @@ test('a server that is started anew has its pages back', async () => {
   server.kill('SIGTERM');
   await ended;
   write('src/App.tsx', read('src/App.tsx').replace('Good morning', 'Good evening'));
-  const again = spawn(resolve(command), ['dev', folder, '--port', '5391'], { stdio: 'ignore' });
+  const again = spawn(command, ['dev', folder, '--port', '5391'], { stdio: 'ignore' });
   open.push(() => {
     again.kill('SIGTERM');
     return new Promise((done) => again.once('exit', done));
@@ -169,8 +101,7 @@ test('a server that is started anew has its pages back', async () => {
 });
 
 test('encrypted, with a certificate of its own', async () => {
-  const cache = mkdtempSync(join(tmpdir(), 'nexxo-cache-'));
-  open.push(() => rmSync(cache, { recursive: true, force: true }));
+  const cache = folderFor('cache');
   process.env.XDG_CACHE_HOME = cache;
   const { page, url, read, write } = await start({ args: ['--https'] });
   assert.match(url, /^https:/);
@@ -221,7 +152,7 @@ test('a package of the workspace, behind a link, is edited like any other file',
 test('two servers on one folder follow both, and a build beside them is no edit', async () => {
   const first = await start();
   await shows(first.page, 'Good morning');
-  const second = spawn(resolve(command), ['dev', first.folder], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+  const second = spawn(command, ['dev', first.folder], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
   let said = '';
   second.stderr.setEncoding('utf8').on('data', (text) => (said += text));
   open.push(() => {
@@ -234,8 +165,8 @@ test('two servers on one folder follow both, and a build beside them is no edit'
   await page.goto(url);
   await shows(page, 'Good morning');
   const before = first.said();
-  execFileSync(resolve(command), ['build', first.folder], { stdio: 'ignore' });
-  execFileSync(resolve(command), ['build', first.folder, '--minify=false'], { stdio: 'ignore' });
+  execFileSync(command, ['build', first.folder], { stdio: 'ignore' });
+  execFileSync(command, ['build', first.folder, '--minify=false'], { stdio: 'ignore' });
   first.write('src/App.tsx', first.read('src/App.tsx').replace('Good morning', 'Good evening'));
   for (const one of [first.page, page]) await shows(one, 'Good evening');
   assert.equal(first.said().slice(before.length).match(/sent in/g)?.length, 1);

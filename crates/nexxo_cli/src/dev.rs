@@ -517,10 +517,7 @@ impl Dev {
         Err(refusal) => return Err(refusal),
       }
     }
-    if !is_navigation {
-      return Err(Refusal::NotFound);
-    }
-    let candidates = html::candidates(path);
+    let candidates = html::candidates(path, is_navigation);
     for page in &candidates {
       let Ok(served) = ServedPath::read(&format!("/{page}")) else { continue };
       if self.root.is_output(&self.root.project.cwd.join(page)) {

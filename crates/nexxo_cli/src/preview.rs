@@ -86,10 +86,10 @@ impl Output {
   fn find(&self, path: &ServedPath, is_navigation: bool) -> Result<Reply, Refusal> {
     match self.door.read(path) {
       Ok(bytes) => return Ok(Reply::new(path.as_str(), bytes)),
-      Err(Refusal::NotFound) if is_navigation => {}
+      Err(Refusal::NotFound) => {}
       Err(refusal) => return Err(refusal),
     }
-    for page in html::candidates(path) {
+    for page in html::candidates(path, is_navigation) {
       let Ok(page) = ServedPath::read(&format!("/{page}")) else { continue };
       if let Ok(bytes) = self.door.read(&page) {
         return Ok(Reply { status: StatusCode::OK, ..Reply::new("page.html", bytes) });

@@ -19,23 +19,25 @@ use super::door::ServedPath;
 /// How deep pages are looked for; an app has few, and not below its dependencies.
 const DEEPEST: usize = 3;
 
-/// The files that may be the page of a path, best first, relative to the root. An app's own routes
-/// end at `index.html`; what looks like a file is none.
-pub(crate) fn candidates(path: &ServedPath) -> Vec<String> {
+/// The files that may be the page of a path, best first, relative to the root. Where somebody goes
+/// there, an app's own routes end at `index.html`; what looks like a file is none.
+pub(crate) fn candidates(path: &ServedPath, is_navigation: bool) -> Vec<String> {
   let below = &path.as_str()[1..];
   let is_file = below.rsplit('/').next().is_some_and(|name| {
     name.rsplit_once('.').is_some_and(|(_, extension)| {
       (1..=5).contains(&extension.len()) && extension.bytes().all(|b| b.is_ascii_alphanumeric())
     })
   });
-  match below {
-    _ if below.ends_with(".html") => vec![below.to_owned()],
-    _ if below.is_empty() || below.ends_with('/') => {
-      vec![format!("{below}index.html"), "index.html".to_owned()]
-    }
-    _ if is_file => Vec::new(),
-    _ => vec![format!("{below}.html"), format!("{below}/index.html"), "index.html".to_owned()],
+  let mut found = match below {
+    _ if below.ends_with(".html") => return vec![below.to_owned()],
+    _ if below.is_empty() || below.ends_with('/') => vec![format!("{below}index.html")],
+    _ if is_file => return Vec::new(),
+    _ => vec![format!("{below}.html"), format!("{below}/index.html")],
+  };
+  if is_navigation {
+    found.push("index.html".to_owned());
   }
+  found
 }
 
 /// The pages below a folder, relative to it and sorted.
@@ -175,13 +177,16 @@ mod tests {
 
   #[test]
   fn a_path_has_its_pages_and_a_file_has_none() {
-    let of = |path: &str| candidates(&ServedPath::read(path).unwrap());
+    let of = |path: &str| candidates(&ServedPath::read(path).unwrap(), true);
     assert_eq!(of("/"), ["index.html", "index.html"]);
     assert_eq!(of("/docs/"), ["docs/index.html", "index.html"]);
     assert_eq!(of("/about"), ["about.html", "about/index.html", "index.html"]);
     assert_eq!(of("/about.html"), ["about.html"]);
     assert!(of("/x/logo.png").is_empty());
     assert_eq!(of("/user/john.smith-the-first").len(), 3);
+    let fetched = |path: &str| candidates(&ServedPath::read(path).unwrap(), false);
+    assert_eq!(fetched("/"), ["index.html"]);
+    assert_eq!(fetched("/about"), ["about.html", "about/index.html"]);
   }
 
   #[test]

@@ -136,6 +136,16 @@ impl Server {
     if !is_own
       && let Some(place) = self.settings.proxies.iter().position(|proxy| proxy.takes(path.as_str()))
     {
+      // Browsers ask nobody before they open a socket to another site's server.
+      if is_upgrade(headers) && self.settings.proxies[place].has_sockets() && !self.settings.cors {
+        let origin = single(headers, header::ORIGIN)?;
+        let is_ours = |origin: &str| {
+          origin.split_once("://").is_some_and(|(_, of)| of.eq_ignore_ascii_case(host))
+        };
+        if !origin.is_none_or(is_ours) {
+          return Err(StatusCode::FORBIDDEN);
+        }
+      }
       return Ok(Judged::Proxied(place));
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -1,11 +1,14 @@
 //! How a server is set: the options `server`, `preview` and `base` of the
 //! configuration, by Vite's names, and the flags on top of them.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nexxo::{protocol::Diagnostic, request::read};
-use serde::Deserialize;
+use serde::{
+  Deserialize, Deserializer,
+  de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::Value;
 
 use super::proxy::Proxy;
@@ -62,20 +65,55 @@ pub(crate) enum Https {
   Given { cert: String, key: String },
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum ProxyTarget {
-  Plain(String),
-  #[serde(rename_all = "camelCase")]
-  Full {
-    target: String,
-    #[serde(default)]
-    change_origin: bool,
-    #[serde(default)]
-    ws: bool,
-    #[serde(default)]
-    strip_prefix: bool,
-  },
+/// Where requests go, and how. An address alone is one with the defaults.
+#[derive(Debug, Clone)]
+pub(crate) struct ProxyTarget {
+  pub(crate) target: String,
+  pub(crate) change_origin: bool,
+  /// Whether the other server's certificate has to be one that this machine trusts.
+  pub(crate) secure: bool,
+  pub(crate) ws: bool,
+  pub(crate) strip_prefix: bool,
+}
+
+impl<'de> Deserialize<'de> for ProxyTarget {
+  fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Full {
+      target: String,
+      #[serde(default)]
+      change_origin: bool,
+      secure: Option<bool>,
+      #[serde(default)]
+      ws: bool,
+      #[serde(default)]
+      strip_prefix: bool,
+    }
+
+    struct Any;
+
+    impl<'de> Visitor<'de> for Any {
+      type Value = ProxyTarget;
+
+      fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an address or an object with a `target`")
+      }
+
+      fn visit_str<E>(self, target: &str) -> Result<ProxyTarget, E> {
+        let target = target.to_owned();
+        Ok(ProxyTarget { target, change_origin: false, secure: true, ws: false, strip_prefix: false })
+      }
+
+      fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<ProxyTarget, M::Error> {
+        let Full { target, change_origin, secure, ws, strip_prefix } =
+          Full::deserialize(MapAccessDeserializer::new(fields))?;
+        Ok(ProxyTarget { target, change_origin, secure: secure.unwrap_or(true), ws, strip_prefix })
+      }
+    }
+
+    deserializer.deserialize_any(Any)
+  }
 }
 
 /// What of a configuration is for servers, and not for the engine.

@@ -1,5 +1,7 @@
 //! Requests that go on to another server, such as an app's own backend.
 
+use std::io;
+
 use http_body_util::BodyExt;
 use hyper::{
   Request, Response, Uri,
@@ -9,9 +11,12 @@ use hyper::{
   http::uri::{Authority, PathAndQuery},
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+  io::{AsyncRead, AsyncWrite},
+  net::TcpStream,
+};
 
-use super::{http::ResponseBody, options::ProxyTarget};
+use super::{http::ResponseBody, options::ProxyTarget, tls::Connector};
 
 /// Meant for one connection, not for whoever is behind it.
 const HOP_BY_HOP: [&str; 6] =
@@ -21,6 +26,8 @@ const HOP_BY_HOP: [&str; 6] =
 pub(crate) struct Proxy {
   pub(crate) prefix: String,
   authority: Authority,
+  /// Where the way to the other server is encrypted.
+  tls: Option<Connector>,
   /// Before the path that is asked for; without `/` at its end.
   path: String,
   /// Whether the other server sees its own name, and not the one that was asked for.
@@ -36,23 +43,25 @@ impl Proxy {
   /// # Errors
   /// What is wrong with the target, as a part of a sentence.
   pub(crate) fn new(prefix: &str, target: &ProxyTarget) -> Result<Self, String> {
-    let (address, change_origin, ws, strip_prefix) = match target {
-      ProxyTarget::Plain(target) => (target, false, false, false),
-      ProxyTarget::Full { target, change_origin, ws, strip_prefix } => {
-        (target, *change_origin, *ws, *strip_prefix)
-      }
-    };
+    let ProxyTarget { target: address, change_origin, secure, ws, strip_prefix } = target.clone();
     if !prefix.starts_with('/') {
       return Err("a prefix begins with `/`".to_owned());
     }
     let uri: Uri = address.parse().map_err(|_| format!("`{address}` is no address"))?;
-    // Between here and there nothing is encrypted twice: https targets come with a later version.
-    if !matches!(uri.scheme_str(), Some("http" | "ws")) {
-      return Err(format!("`{address}` does not begin with `http://`, which is all that is known"));
-    }
+    let is_encrypted = match uri.scheme_str() {
+      Some("http" | "ws") => false,
+      Some("https" | "wss") => true,
+      _ => return Err(format!("`{address}` begins with neither `http://` nor `https://`")),
+    };
     let authority = uri.authority().cloned().ok_or_else(|| format!("`{address}` has no host"))?;
+    let tls = is_encrypted.then(|| Connector::new(authority.host(), secure)).transpose()?;
     let path = uri.path().trim_end_matches('/').to_owned();
-    Ok(Self { prefix: prefix.to_owned(), authority, path, change_origin, ws, strip_prefix })
+    Ok(Self { prefix: prefix.to_owned(), authority, tls, path, change_origin, ws, strip_prefix })
+  }
+
+  /// Whether sockets are passed on as well.
+  pub(crate) fn has_sockets(&self) -> bool {
+    self.ws
   }
 
   /// Whether a path is below the prefix: the prefix itself, or what follows it after a `/`.
@@ -69,11 +78,7 @@ impl Proxy {
     &self,
     mut request: Request<Incoming>,
   ) -> Result<Response<ResponseBody>, Unreachable> {
-    let address = match self.authority.port_u16() {
-      Some(_) => self.authority.as_str().to_owned(),
-      None => format!("{}:80", self.authority),
-    };
-    let stream = TcpStream::connect(address).await.map_err(|_| Unreachable)?;
+    let stream = self.connect().await.map_err(|_| Unreachable)?;
     let (mut sender, connection) =
       http1::handshake(TokioIo::new(stream)).await.map_err(|_| Unreachable)?;
     tokio::spawn(connection.with_upgrades());
@@ -113,4 +118,20 @@ impl Proxy {
     }
     Ok(response.map(BodyExt::boxed))
   }
+
+  async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    let port = self.authority.port_u16().unwrap_or(if self.tls.is_some() { 443 } else { 80 });
+    let host = self.authority.host().trim_matches(['[', ']']);
+    let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(match &self.tls {
+      Some(tls) => Box::new(tls.connect(stream).await?),
+      None => Box::new(stream),
+    })
+  }
 }
+
+/// A way to another server, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}

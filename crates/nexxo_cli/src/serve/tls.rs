@@ -1,5 +1,5 @@
 //! Certificates: those that are given, or one that is made for this machine and
-//! kept.
+//! kept; and those of other servers, looked at before anything is said to them.
 
 use std::{
   fs,
@@ -11,11 +11,12 @@ use std::{
 use nexxo::protocol::Diagnostic;
 use tokio::net::TcpStream;
 use tokio_rustls::{
-  TlsAcceptor,
+  TlsAcceptor, TlsConnector, client,
   rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+    ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{self, CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
   },
   server::TlsStream,
 };
@@ -51,6 +52,88 @@ impl Acceptor {
 
   pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
     self.0.accept(stream).await
+  }
+}
+
+/// The encrypted way to one other server.
+#[derive(Clone)]
+pub(crate) struct Connector {
+  tls: TlsConnector,
+  name: ServerName<'static>,
+}
+
+impl std::fmt::Debug for Connector {
+  fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    formatter.debug_tuple("Connector").field(&self.name).finish()
+  }
+}
+
+impl Connector {
+  /// To the server of this name. Where it is not `secure`, whoever answers is believed.
+  ///
+  /// # Errors
+  /// What is wrong, as a part of a sentence.
+  pub(crate) fn new(host: &str, secure: bool) -> Result<Self, String> {
+    let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+      .map_err(|_| format!("`{host}` is no host"))?;
+    let provider = Arc::new(ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+      .with_safe_default_protocol_versions()
+      .map_err(|error| error.to_string())?;
+    let config = if secure {
+      let mut roots = RootCertStore::empty();
+      roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+      config.with_root_certificates(roots)
+    } else {
+      let verifier = Arc::new(AnyCertificate(provider));
+      config.dangerous().with_custom_certificate_verifier(verifier)
+    };
+    let config = config.with_no_client_auth();
+    Ok(Self { tls: TlsConnector::from(Arc::new(config)), name })
+  }
+
+  pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<client::TlsStream<TcpStream>> {
+    self.tls.connect(self.name.clone(), stream).await
+  }
+}
+
+/// Believes every certificate, as is asked for with `secure: false` for a backend on this machine
+/// that made its own. What is signed with it has to be right all the same.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+  fn verify_server_cert(
+    &self,
+    _end_entity: &CertificateDer<'_>,
+    _intermediates: &[CertificateDer<'_>],
+    _server_name: &ServerName<'_>,
+    _ocsp_response: &[u8],
+    _now: UnixTime,
+  ) -> Result<ServerCertVerified, tokio_rustls::rustls::Error> {
+    Ok(ServerCertVerified::assertion())
+  }
+
+  fn verify_tls12_signature(
+    &self,
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+  ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
+    crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+  }
+
+  fn verify_tls13_signature(
+    &self,
+    message: &[u8],
+    cert: &CertificateDer<'_>,
+    dss: &DigitallySignedStruct,
+  ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
+    crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+  }
+
+  fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+    self.0.signature_verification_algorithms.supported_schemes()
   }
 }
 
