@@ -121,8 +121,8 @@ export function circumstances(versions) {
 }
 
 /** Version of an installed npm package. @param {string} name */
-export function packageVersion(name) {
-  return JSON.parse(readFileSync(join(here, 'node_modules', name, 'package.json'), 'utf8')).version;
+export function packageVersion(name, folder = join(here, 'node_modules')) {
+  return JSON.parse(readFileSync(join(folder, name, 'package.json'), 'utf8')).version;
 }
 
 /** @param {string} command @param {string[]} args @returns {string} Its first line, or nothing when it cannot run. */

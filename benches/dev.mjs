@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { chromium } from 'playwright-core';
 import { chromiumArgs, circumstances, firstLine, flags, here, packageVersion } from './common.mjs';
 import { hotApp, writeApp } from './corpus.mjs';
@@ -16,8 +16,8 @@ import { devReport } from './report.mjs';
 const usage = `Usage: node dev.mjs [options]
 
   --quick                Few edits of small apps, to see that everything runs
-  --only <count,…>       Numbers of components; default 10,1000,5000
-  --contenders <name,…>  Of nexxo, vite and vite-bundled
+  --only <count,…>       Numbers of components; default 10,1000,5000,10000
+  --contenders <name,…>  Of nexxo, vite, vite-bundled, rsbuild and next
   --samples <n>          Servers of each kind and size; default 3
   --out <folder>         Where results go; default benches/results
 
@@ -25,30 +25,47 @@ NEXXO_BIN names the command, NEXXO_CHROMIUM the browser.`;
 
 const options = flags(usage);
 const executablePath = process.env.NEXXO_CHROMIUM ?? '/usr/bin/chromium';
-const sizes = (options.only ?? (options.quick ? ['10', '100'] : ['10', '1000', '5000'])).map(Number);
+const sizes = (options.only ?? (options.quick ? ['10', '100'] : ['10', '1000', '5000', '10000'])).map(Number);
 const rounds = options.samples ?? (options.quick ? 1 : 3);
 const EDITS = options.quick ? 6 : 20;
 
+/** Where the packages of servers that are only timed are. */
+const servers = join(here, 'servers/node_modules');
+
 const viteConfig = (/** @type {boolean} */ bundled) =>
   `import react from ${JSON.stringify(join(here, 'node_modules/@vitejs/plugin-react/dist/index.js'))};\nexport default { plugins: [react()], logLevel: 'silent', experimental: { bundledDev: ${bundled} } };\n`;
+
+const rsbuildConfig = `import { pluginReact } from ${JSON.stringify(join(servers, '@rsbuild/plugin-react/dist/index.js'))};\nexport default { plugins: [pluginReact()], source: { entry: { index: './src/main.tsx' } }, logLevel: 'error', performance: { buildCache: false } };\n`;
 
 /** How each is started in a folder, with the port that it has to take. @type {Record<string, (folder: string, port: number) => string[]>} */
 const commands = {
   nexxo: (folder, port) => [process.env.NEXXO_BIN ?? 'nexxo', 'dev', folder, '--port', String(port)],
   vite: (folder, port) => [process.execPath, join(here, 'node_modules/vite/bin/vite.js'), folder, '--port', String(port), '--strictPort', '--config', join(folder, 'vite.config.mjs')],
   'vite-bundled': (folder, port) => [process.execPath, join(here, 'node_modules/vite/bin/vite.js'), folder, '--port', String(port), '--strictPort', '--config', join(folder, 'vite.bundled.config.mjs')],
+  rsbuild: (folder, port) => [process.execPath, join(servers, '@rsbuild/core/bin/rsbuild.js'), 'dev', '--root', folder, '--port', String(port)],
+  next: (folder, port) => [process.execPath, join(servers, 'next/dist/bin/next'), 'dev', folder, '--turbopack', '--port', String(port)],
 };
+/** What each keeps of a run, below its folder. */
+const kept = ['node_modules/.vite', 'node_modules/.cache', '.next', 'dist'];
 const contenders = options.contenders ?? Object.keys(commands);
 
 const browser = await chromium.launch({ executablePath, args: chromiumArgs });
 const folders = new Map();
 const samples = [];
+/** @type {string[]} */
+const failures = [];
 try {
   for (const size of sizes) folders.set(size, await project(size));
   for (let round = 0; round < rounds; round += 1) {
     for (const size of sizes) {
       for (const contender of contenders) {
-        const sample = await measure(contender, size);
+        const sample = await measure(contender, size).catch((error) => String(error).split('\n')[0]);
+        if (typeof sample === 'string') {
+          // Not in the tables, but told of.
+          failures.push(`${contender}, ${size} components, round ${round + 1}: ${sample}`);
+          console.log(failures.at(-1));
+          continue;
+        }
         samples.push({ contender, size, round, ...sample });
         const middle = (/** @type {number[]} */ values) => [...values].sort((a, b) => a - b)[values.length >> 1]?.toFixed(1);
         console.log(`${contender}, ${size} components, ${round + 1} of ${rounds}: page ${sample.startMs.toFixed(0)} ms, message ${middle(sample.messageMs)} ms, paint ${middle(sample.paintMs)} ms, ${(sample.peakBytes / 2 ** 20).toFixed(0)} MiB`);
@@ -57,15 +74,15 @@ try {
   }
 } finally {
   await browser.close();
-  for (const { folder } of folders.values()) await rm(folder, { recursive: true, force: true });
+  for (const { folders: made } of folders.values()) for (const folder of Object.values(made)) await rm(folder, { recursive: true, force: true });
 }
-const versions = { nexxo: firstLine(process.env.NEXXO_BIN ?? 'nexxo', ['--version']).split(' ').at(-1) ?? '', vite: packageVersion('vite') };
+const versions = { nexxo: firstLine(process.env.NEXXO_BIN ?? 'nexxo', ['--version']).split(' ').at(-1) ?? '', vite: packageVersion('vite'), rsbuild: packageVersion('@rsbuild/core', servers), next: packageVersion('next', servers) };
 await mkdir(options.out, { recursive: true });
-const result = { ...circumstances(versions), browser: firstLine(executablePath, ['--version']).replace(/ built on.*/, ''), contenders, samples };
+const result = { ...circumstances(versions), browser: firstLine(executablePath, ['--version']).replace(/ built on.*/, ''), contenders, failures, samples };
 await writeFile(join(options.out, 'dev.json'), `${JSON.stringify(result, null, 1)}\n`);
 await devReport(options.out);
 
-/** A folder with the app, as each of the tools expects it. @param {number} size */
+/** Folders with the app, as each of the tools expects it. @param {number} size */
 async function project(size) {
   const app = hotApp(size);
   const folder = await mkdtemp(join(tmpdir(), 'nexxo-bench-'));
@@ -73,14 +90,32 @@ async function project(size) {
   await writeFile(join(folder, 'index.html'), '<!doctype html><title>bench</title><div id="root"></div><script type="module" src="/src/main.tsx"></script>');
   await writeFile(join(folder, 'vite.config.mjs'), viteConfig(false));
   await writeFile(join(folder, 'vite.bundled.config.mjs'), viteConfig(true));
-  return { app, folder };
+  await writeFile(join(folder, 'rsbuild.config.mjs'), rsbuildConfig);
+  if (!contenders.includes('next')) return { app, folders: { all: folder } };
+  // It wants its packages above the app, pages in a folder of their own, and to render on the server what is no client's.
+  const next = await mkdtemp(join(here, 'servers/app-'));
+  for (const [path, contents] of Object.entries(app.files)) {
+    if (!path.startsWith('src/') || path === 'src/main.tsx') continue;
+    await mkdir(dirname(join(next, path)), { recursive: true });
+    await writeFile(join(next, path), contents);
+  }
+  const root = relative('src', app.edits.root.path).replace(/\.tsx$/, '');
+  const name = /export function (\w+)/.exec(app.files[app.edits.root.path])?.[1];
+  await mkdir(join(next, 'app'));
+  await writeFile(join(next, 'app/layout.tsx'), 'export default function Layout({ children }: { children: any }) {\n  return <html><body>{children}</body></html>;\n}\n');
+  await writeFile(join(next, 'app/page.tsx'), `'use client';\nimport { ${name} } from '../src/${root}';\nexport default function Page() {\n  return <${name} depth={0} />;\n}\n`);
+  await writeFile(join(next, 'package.json'), '{ "private": true }\n');
+  await writeFile(join(next, 'next.config.mjs'), 'export default { typescript: { ignoreBuildErrors: true } };\n');
+  await writeFile(join(next, 'tsconfig.json'), '{ "compilerOptions": { "jsx": "react-jsx", "strict": false, "allowJs": true, "noEmit": true, "incremental": true, "module": "esnext", "esModuleInterop": true, "moduleResolution": "bundler", "resolveJsonModule": true, "isolatedModules": true, "plugins": [{ "name": "next" }] }, "include": ["app", "src"] }\n');
+  return { app, folders: { all: folder, next } };
 }
 
 /** @param {string} contender @param {number} size */
 async function measure(contender, size) {
-  const { app, folder } = folders.get(size);
+  const { app, folders: made } = folders.get(size);
+  const folder = made[contender] ?? made.all;
   // What an earlier run kept is not a cold start.
-  await rm(join(folder, 'node_modules/.vite'), { recursive: true, force: true });
+  for (const path of kept) await rm(join(folder, path), { recursive: true, force: true });
   for (const { path, texts } of Object.values(app.edits)) await put(folder, path, texts[1], texts[0]);
   const port = await freePort();
   const [program, ...args] = commands[contender](folder, port);
@@ -94,7 +129,7 @@ async function measure(contender, size) {
   await page.exposeFunction('benchSaw', () => seen?.(performance.now()));
 
   const start = performance.now();
-  const server = spawn(program, args, { cwd: folder, stdio: 'ignore', env: { ...process.env, NODE_ENV: undefined } });
+  const server = spawn(program, args, { cwd: folder, stdio: 'ignore', env: { ...process.env, NODE_ENV: undefined, NEXT_TELEMETRY_DISABLED: '1' } });
   const memory = { bytes: [] };
   const sampler = setInterval(() => memory.bytes.push(treeBytes(server.pid ?? 0)), 50);
   try {
@@ -126,7 +161,7 @@ async function measure(contender, size) {
       await put(folder, path, before, text);
       const paintedAt = await painted;
       if (turn < 0) continue;
-      const message = messages.find(({ text: said }) => /update/.test(said));
+      const message = messages.find(({ text: said }) => /update|"type":"ok"|turbopack-message/.test(said));
       if (message !== undefined) values.messageMs.push(message.at - at);
       values.paintMs.push(paintedAt - at);
     }

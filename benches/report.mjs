@@ -181,11 +181,11 @@ export async function devReport(folder) {
   const lines = ['# Development servers', '', ...header(run, { Browser: run.browser }), ''];
   lines.push(
     'Servers take turns in every round, each started cold: nothing of an earlier run is kept. All components are on the page. “page” is from the start of the process to the painted app in Chromium. ' +
-      'An edit writes the text of one leaf component to the disk, back and forth; “message” is when the server’s word of it is in the page – for Nexxo with the new code in it, for Vite with the address to fetch –, ' +
-      '“painted” when the new text is on the page. Memory is that of the server’s processes together, sampled every 50 ms. Values are medians, with what 95 of 100 stay below; “×” is the median over the rounds of a server’s value divided by Nexxo’s.',
+      'An edit writes the text of one leaf component to the disk, back and forth; “message” is when the server’s word of it is in the page – for Nexxo with the new code in it, for the others mostly with the address to fetch –, ' +
+      '“painted” when the new text is on the page. Next renders the page on the server as well, which is its way. Memory is that of the server’s processes together, sampled every 50 ms. Values are medians, with what 95 of 100 stay below; “×” is the median over the rounds of a server’s value divided by Nexxo’s.',
     '',
   );
-  const names = /** @type {Record<string, string>} */ ({ nexxo: 'Nexxo', vite: 'Vite', 'vite-bundled': 'Vite, bundled' });
+  const names = /** @type {Record<string, string>} */ ({ nexxo: 'Nexxo', vite: 'Vite', 'vite-bundled': 'Vite, bundled', rsbuild: 'Rsbuild', next: 'Next, Turbopack' });
   const sizes = [...new Set(run.samples.map((/** @type {any} */ sample) => sample.size))];
   const of = (/** @type {any} */ size, /** @type {string} */ contender) => run.samples.filter((/** @type {any} */ sample) => sample.size === size && sample.contender === contender);
   const values = (/** @type {any[]} */ found, /** @type {string} */ key) => found.flatMap((sample) => sample[key]);
@@ -215,6 +215,7 @@ export async function devReport(folder) {
     const others = run.contenders.filter((/** @type {string} */ contender) => contender !== 'nexxo').map((/** @type {string} */ contender) => `${names[contender] ?? contender} ×`);
     lines.push(`## ${title}`, '', ...table(['', ...run.contenders.map((/** @type {string} */ contender) => names[contender] ?? contender), ...others], rows), '');
   }
+  if (run.failures?.length > 0) lines.push('## Not shown within two minutes, or ended', '', ...run.failures.map((/** @type {string} */ line) => `- ${line}`), '');
   lines.push('Samples: [dev.json](dev.json).', '');
   await write(folder, 'dev.md', lines, []);
 }

@@ -18,6 +18,9 @@ pub(crate) fn command(arguments: &[String]) -> Result {
     _ => return Err(USAGE.to_owned()),
   };
   setup::npm_packages(&root().join("benches"), "the peers that are timed, and what is bundled")?;
+  if which == "dev" {
+    setup::npm_packages(&root().join("benches/servers"), "the development servers that are timed")?;
+  }
   let mut bench = node();
   bench.arg(format!("benches/{which}.mjs")).args(flags);
   // To ask for help needs no builds.

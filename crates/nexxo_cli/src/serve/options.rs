@@ -102,7 +102,13 @@ impl<'de> Deserialize<'de> for ProxyTarget {
 
       fn visit_str<E>(self, target: &str) -> Result<ProxyTarget, E> {
         let target = target.to_owned();
-        Ok(ProxyTarget { target, change_origin: false, secure: true, ws: false, strip_prefix: false })
+        Ok(ProxyTarget {
+          target,
+          change_origin: false,
+          secure: true,
+          ws: false,
+          strip_prefix: false,
+        })
       }
 
       fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<ProxyTarget, M::Error> {

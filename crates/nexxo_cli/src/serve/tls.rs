@@ -92,7 +92,10 @@ impl Connector {
     Ok(Self { tls: TlsConnector::from(Arc::new(config)), name })
   }
 
-  pub(crate) async fn connect(&self, stream: TcpStream) -> io::Result<client::TlsStream<TcpStream>> {
+  pub(crate) async fn connect(
+    &self,
+    stream: TcpStream,
+  ) -> io::Result<client::TlsStream<TcpStream>> {
     self.tls.connect(self.name.clone(), stream).await
   }
 }

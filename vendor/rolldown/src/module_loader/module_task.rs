@@ -4,7 +4,7 @@ use arcstr::ArcStr;
 use oxc::span::Span;
 
 use rolldown_common::{
-  ExportsKind, FlatOptions, ImportKind, ModuleIdx, ModuleInfo, ModuleLoaderMsg, ModuleType,
+  AstScopes, ExportsKind, FlatOptions, ImportKind, ModuleIdx, ModuleInfo, ModuleLoaderMsg, ModuleType,
   NormalModule, NormalModuleTaskResult, ResolvedId, SourceMapGenMsg, SourcemapChainElement,
   StrOrBytes, try_extract_lazy_barrel_info,
 };
@@ -125,7 +125,7 @@ impl<Fs: FileSystem + Clone + 'static> ModuleTask<Fs> {
 
     let mut warnings = vec![];
 
-    let CreateEcmaViewReturn { mut ecma_view, ecma_related, raw_import_records, tla_keyword_span } =
+    let CreateEcmaViewReturn { mut ecma_view, mut ecma_related, raw_import_records, tla_keyword_span } =
       create_ecma_view(
         &mut CreateModuleContext {
           stable_id: &stable_id,
@@ -142,6 +142,14 @@ impl<Fs: FileSystem + Clone + 'static> ModuleTask<Fs> {
         CreateModuleViewArgs { source, sourcemap_chain, hook_side_effects },
       )
       .await?;
+
+    // Arenas grow by doubling, and begin with more than most modules need: what is kept is packed.
+    // The room that this leaves is what the next module is parsed into.
+    if self.ctx.options.experimental.is_incremental_build_enabled() {
+      ecma_related.ast = ecma_related.ast.clone_with_another_arena();
+      let scopes = &mut ecma_related.symbols.ast_scopes;
+      *scopes = AstScopes::new(scopes.scoping().clone_in_with_semantic_ids_with_another_arena());
+    }
 
     let resolved_deps = resolve_dependencies(
       &self.resolved_id,
