@@ -82,7 +82,7 @@ async function bundle() {
         external: ['node:*'],
         tsconfig: false,
         // The glue looks for its global object by every name; a worker has no `window`.
-        transform: { target: 'es2022', define: { window: 'undefined' } },
+        transform: { target: 'es2022', define: { window: 'undefined', __NEXXO_ENGINE__: JSON.stringify(wasm.engineId()) } },
         output: {
           format,
           entryFileNames: '[name].js',

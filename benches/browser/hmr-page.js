@@ -5,7 +5,7 @@
 globalThis.hmrBench = async (size, edits) => {
   const app = await (await fetch(`/app/${size}`)).json();
   const { createNexxo } = await import('/nexxo/index.js');
-  const nexxo = await createNexxo();
+  const nexxo = await createNexxo({ cache: false });
   const project = nexxo.createProject({ files: app.files });
   const dev = project.dev({ input: app.entry, output: { legalComments: 'none' }, limits: { deadlineMs: 600_000 } });
   const { id, result } = await dev.open();

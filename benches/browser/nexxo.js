@@ -2,7 +2,7 @@
 
 export async function start() {
   const { createNexxo } = await import('/nexxo/index.js');
-  const nexxo = await createNexxo();
+  const nexxo = await createNexxo({ cache: false });
   return {
     async tiny() {
       const project = nexxo.createProject({ files: { 'main.ts': 'export const answer: number = 42' } });

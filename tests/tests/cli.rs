@@ -21,11 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// A folder for one test, and the command that runs in it.
 struct Scene {
   folder: tempfile::TempDir,
+  /// Nobody's results but its own.
+  cache: tempfile::TempDir,
 }
 
 impl Scene {
   fn new() -> Self {
-    Self { folder: tempfile::tempdir().unwrap() }
+    Self { folder: tempfile::tempdir().unwrap(), cache: tempfile::tempdir().unwrap() }
   }
 
   fn path(&self, path: &str) -> PathBuf {
@@ -53,7 +55,7 @@ impl Scene {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "NEXXO_LOG", "RUST_LOG"] {
       command.env_remove(name);
     }
-    command.env("CI", "1");
+    command.env("CI", "1").env("NEXXO_CACHE_DIR", self.cache.path());
     command
   }
 

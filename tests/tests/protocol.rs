@@ -86,7 +86,7 @@ enum Type {
   Number,
   Boolean,
   Bytes,
-  /// A Rust `&'static str`: one of a few words that only TypeScript lists, or any.
+  /// A Rust `&'static str`, or `Word`, which is one: one of a few words that only TypeScript lists, or any.
   Word,
   Literal(String),
   False,
@@ -319,7 +319,8 @@ fn read_rust(text: &str) -> Listing {
 
 fn rust_struct(item: &syn::ItemStruct) -> Shape {
   let serde = Serde::of(&item.attrs);
-  let is_read = derives(&item.attrs, "Deserialize");
+  // What is given back may be read as well, by the cache.
+  let is_read = derives(&item.attrs, "Deserialize") && !derives(&item.attrs, "Serialize");
   let mut fields = Vec::new();
   if let Some(tag) = serde.text("tag") {
     let word = serde.text("rename").map_or(item.ident.to_string(), str::to_owned);
@@ -393,6 +394,7 @@ fn rust_type(kind: &syn::Type) -> (bool, Type) {
         ("Vec", [inner]) => (false, Type::Array(plain(inner))),
         ("IndexMap", [key, value]) => (false, Type::Record(plain_key(key), plain(value))),
         ("String", []) => (false, Type::String),
+        ("Word", []) => (false, Type::Word),
         ("bool", []) => (false, Type::Boolean),
         ("u32" | "u64" | "i32" | "usize" | "f64", []) => (false, Type::Number),
         (name, []) => (false, Type::Name(name.to_owned())),

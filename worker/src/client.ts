@@ -13,14 +13,28 @@ export interface CreateOptions {
   wasm?: URL | string | WebAssembly.Module | BufferSource;
   /** The worker: an address, or a function that starts one. Default `worker.js` beside this file. */
   worker?: URL | string | (() => Worker);
+  /**
+   * Keeps results of builds in the origin's IndexedDB, so that a build whose files are as they were needs no engine.
+   * Default `true`; `false` for none, or the most bytes to keep, default 256 MiB.
+   */
+  cache?: boolean | { maxBytes?: number };
+  /** Whether to wait for the engine. Without it, builds wait, unless their results were kept. Default `true`. */
+  wait?: boolean;
   /** Aborting it gives up the start. */
   signal?: AbortSignal;
 }
 
+const defaultCacheBytes = 256 * 2 ** 20;
+
 /** Starts an engine in a worker of its own. Rejects with `WASM_UNAVAILABLE` or `WORKER_UNAVAILABLE`. */
 export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
-  const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf));
-  await nexxo.start(options.signal);
+  const { cache = true, wait = true } = options;
+  const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes };
+  const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
+  const started = nexxo.start(options.signal);
+  // Who does not wait is told by the builds.
+  if (wait) await started;
+  else started.catch(() => {});
   return nexxo;
 }
 

@@ -17,6 +17,7 @@ import type { PluginSet } from './plugins.ts';
 import { Project } from './project.ts';
 import { sampleFiles, sampleOptions } from './sample.ts';
 import type {
+  CacheSettings,
   Diagnostic,
   ExplainEvent,
   FaultKind,
@@ -100,6 +101,7 @@ export class Nexxo {
   }
 
   readonly #openPort: OpenPort;
+  readonly #cache: CacheSettings | undefined;
   #wasm: WasmSource;
   #version = '';
   #port: Port | undefined;
@@ -115,8 +117,9 @@ export class Nexxo {
   #warmUp: AbortController | undefined;
 
   /** @internal */
-  constructor(openPort: OpenPort, wasm: WasmSource) {
+  constructor(openPort: OpenPort, wasm: WasmSource, cache?: CacheSettings) {
     this.#openPort = openPort;
+    this.#cache = cache;
     this.#wasm = wasm;
   }
 
@@ -163,7 +166,7 @@ export class Nexxo {
     const controller = new AbortController();
     try {
       for (let round = 0; round < warmUpRounds && this.#requests.size === 0; round += 1) {
-        const built = project.build(sampleOptions, { signal: controller.signal });
+        const built = project.build(sampleOptions, { signal: controller.signal, cache: false });
         // Only now, as this build is a request too.
         this.#warmUp = controller;
         await built;
@@ -284,7 +287,8 @@ export class Nexxo {
 
   #startMessage(id: number): ToWorker {
     const wasm = this.#wasm;
-    return wasm === undefined ? { type: 'start', id } : { type: 'start', id, wasm };
+    const cache = this.#cache;
+    return { type: 'start', id, ...(wasm === undefined ? {} : { wasm }), ...(cache === undefined ? {} : { cache }) };
   }
 
   #receive(port: Port, message: FromWorker): void {

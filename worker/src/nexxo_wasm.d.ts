@@ -26,6 +26,8 @@ export class Engine {
     callHook: CallHook,
     cancel: CancelToken,
     onEvent: (event: ExplainEvent) => void,
+    /** Whether the result is to have the property `questions`: what was asked about the files. */
+    isWatched: boolean,
   ): Promise<BuildResult>;
   createContext(options: BuildOptions, hooks: HookDeclaration[], callHook: CallHook): Context;
   free(): void;
@@ -36,7 +38,7 @@ export class Context {
   factories(page: string, modules: string[], cancel: CancelToken): Promise<unknown>;
   connect(page: string): void;
   disconnect(page: string): void;
-  rebuild(cancel: CancelToken, onEvent: (event: ExplainEvent) => void): Promise<BuildResult>;
+  rebuild(cancel: CancelToken, onEvent: (event: ExplainEvent) => void, isWatched: boolean): Promise<BuildResult>;
   free(): void;
 }
 
@@ -49,3 +51,5 @@ export class CancelToken {
 export function transform(code: string, request: TransformRequest): TransformResult;
 export function memoryBytes(): number;
 export function version(): string;
+/** What the engine is made of. */
+export function engineId(): string;

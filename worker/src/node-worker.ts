@@ -14,6 +14,8 @@ const server = new Server({
   post: (message, transfer) => port.postMessage(message, transfer),
   defaultWasm: new URL('./nexxo.wasm', import.meta.url).href,
   compile,
+  // A process ends; the command has a cache on the disk.
+  openCache: () => undefined,
   // The other thread ends this one. Ending it here might overtake the last message.
   close: () => port.removeAllListeners('message'),
 });

@@ -27,6 +27,8 @@ export interface BuildRequest {
   /** Told what the build does, in order. `options.explain` asks for every decision. */
   onEvent?: (event: protocol.ExplainEvent) => void;
   plugins?: readonly Plugin[];
+  /** `false` neither looks for a result of an earlier visit, nor keeps one. */
+  cache?: boolean;
 }
 
 export type ContextRequest = Omit<BuildRequest, 'signal'>;
@@ -126,9 +128,7 @@ export class Project {
   context(options: protocol.BuildOptions, request: ContextRequest = {}): Context {
     this.#throwIfDisposed();
     const plugins = new PluginSet(request.plugins);
-    const context = new Context(this.#nexxo, this, this.#number, plainOptions(options), plugins, request.onEvent, () =>
-      this.#contexts.delete(context),
-    );
+    const context = new Context(this.#nexxo, this, this.#number, plainOptions(options), plugins, request, () => this.#contexts.delete(context));
     this.#contexts.add(context);
     return context;
   }
@@ -197,7 +197,8 @@ export class Project {
       (id) => {
         sent = id;
         const hooks = plugins.declarations;
-        return { type: 'build', id, project: this.#number, options, hooks, events: onEvent !== undefined };
+        const cache = request.cache !== false;
+        return { type: 'build', id, project: this.#number, options, hooks, cache, events: onEvent !== undefined };
       },
       { signal, onEvent, plugins, deadlineMs: options.limits?.deadlineMs },
     );
@@ -223,6 +224,7 @@ export class Context {
   readonly #options: protocol.BuildOptions;
   readonly #plugins: PluginSet;
   readonly #onEvent: ((event: protocol.ExplainEvent) => void) | undefined;
+  readonly #usesCache: boolean;
   readonly #onDispose: () => void;
   readonly #number: number;
   /** The id under which the worker of now knows this context's plugins, if it knows the context. */
@@ -237,10 +239,11 @@ export class Context {
     projectNumber: number,
     options: protocol.BuildOptions,
     plugins: PluginSet,
-    onEvent: ((event: protocol.ExplainEvent) => void) | undefined,
+    { onEvent, cache }: ContextRequest,
     onDispose: () => void,
   ) {
     this.#nexxo = nexxo;
+    this.#usesCache = cache !== false;
     this.#project = project;
     this.#projectNumber = projectNumber;
     this.#options = options;
@@ -332,7 +335,8 @@ export class Context {
     const created = this.#nexxo.send(
       (id) => {
         this.#createdAs = id;
-        return { type: 'context', id, ...this.#address(), options: this.#options, hooks: this.#plugins.declarations };
+        const { declarations: hooks } = this.#plugins;
+        return { type: 'context', id, ...this.#address(), options: this.#options, hooks, cache: this.#usesCache };
       },
       { plugins: this.#plugins, deadlineMs: this.#options.limits?.deadlineMs },
     );

@@ -320,7 +320,8 @@ export type ExplainEvent =
   | ResolveEvent
   | ModuleEvent
   | ChunkEvent
-  | RebuildEvent;
+  | RebuildEvent
+  | CacheEvent;
 
 /** A stage is done. */
 export interface StageEvent {
@@ -375,6 +376,20 @@ export interface RebuildEvent {
   changed: string[];
 }
 
+/** What a search in the cache came to. */
+export interface CacheEvent {
+  type: 'cache';
+  outcome: CacheOutcome;
+  /** Why it was no hit. */
+  reason?: string;
+  /** What was read of the cache. */
+  bytes: number;
+  /** What the build took that the result is of, less the search where that is known. */
+  savedMs: number;
+}
+
+export type CacheOutcome = 'hit' | 'miss' | 'off';
+
 /** What one file is transformed with. */
 export interface TransformRequest {
   /** Says what the code holds, by its extension, and names it in diagnostics. Default `input.tsx`. */
@@ -403,13 +418,13 @@ export interface TransformResult {
  * for `cancel`, which names another's, is answered by `settled`.
  */
 export type ToWorker =
-  | { type: 'start'; id: number; wasm?: string | WebAssembly.Module | ArrayBuffer }
+  | { type: 'start'; id: number; wasm?: string | WebAssembly.Module | ArrayBuffer; cache?: CacheSettings }
   | { type: 'open'; project: number }
   | { type: 'write'; project: number; files: [path: string, contents: Uint8Array | string][] }
   | { type: 'remove'; project: number; paths: string[] }
   | { type: 'close'; project: number }
-  | { type: 'build'; id: number; project: number; options: BuildOptions; hooks: HookDeclaration[]; events: boolean }
-  | { type: 'context'; id: number; project: number; context: number; options: BuildOptions; hooks: HookDeclaration[] }
+  | { type: 'build'; id: number; project: number; options: BuildOptions; hooks: HookDeclaration[]; cache: boolean; events: boolean }
+  | { type: 'context'; id: number; project: number; context: number; options: BuildOptions; hooks: HookDeclaration[]; cache: boolean }
   | { type: 'rebuild'; id: number; project: number; context: number; events: boolean }
   | { type: 'update'; id: number; project: number; context: number }
   | { type: 'factories'; id: number; project: number; context: number; page: string; modules: string[] }
@@ -434,6 +449,11 @@ export type FromWorker =
   | { type: 'hook'; call: number; id: number; plugin: number; hook: HookName; args: unknown[] }
   /** The instance is broken. It is the last message of its worker. */
   | { type: 'trapped'; kind: 'trap' | 'memory' | 'stack'; message: string };
+
+/** How results are kept between visits. */
+export interface CacheSettings {
+  maxBytes: number;
+}
 
 /** What `start` is answered with: the compiled module, where it can be sent. */
 export interface Started {

@@ -2,8 +2,12 @@
 // else, and answers messages while builds run. Browsers and Node share it.
 
 import init, * as wasm from './nexxo_wasm.js';
+import { canBeKept } from './cache.ts';
+import type { Cache, Found, Missed } from './cache.ts';
 import { faultUnavailable, notOpen, problemOf, wasmUnavailable } from './error.ts';
-import type { Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
+import type { BuildOptions, BuildResult, CacheEvent, CacheSettings, Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
+import { digest } from './records.ts';
+import type { Digest } from './records.ts';
 
 /** What a worker's thread has to offer. */
 export interface Scope {
@@ -11,6 +15,8 @@ export interface Scope {
   /** Where the engine's WebAssembly is, unless the page says otherwise. */
   readonly defaultWasm: string;
   compile(address: string): Promise<WebAssembly.Module>;
+  /** Where results are kept between visits; nothing where there is no such place. */
+  openCache(settings: CacheSettings): Cache | undefined;
   /** Ends the thread. */
   close(): void;
 }
@@ -29,6 +35,17 @@ interface OpenContext {
   running: Set<Running>;
 }
 
+/** What is known of a project without the engine: its files' digests, and the contexts that have built nothing yet. */
+interface Ledger {
+  files: Map<string, Promise<Digest>>;
+  fresh: Map<number, BuildOptions>;
+}
+
+interface Search {
+  ended: Promise<Found | Missed>;
+  found?: Found | Missed;
+}
+
 interface Running {
   cancel: wasm.CancelToken;
   done: Promise<void>;
@@ -36,6 +53,10 @@ interface Running {
 
 /** Events go to the page in messages of up to this many: a message costs more than an event. */
 const eventsPerMessage = 256;
+
+/** What the engine beside the worker is made of; written in when the package is made. */
+declare const __NEXXO_ENGINE__: string;
+export const engineId = __NEXXO_ENGINE__;
 
 const encoder = new TextEncoder();
 
@@ -45,6 +66,12 @@ export class Server {
   #state: 'new' | 'starting' | 'serving' | 'broken' = 'new';
   /** What came in before the instance was there. */
   #early: ToWorker[] = [];
+  #cache: Cache | undefined;
+  readonly #ledgers = new Map<number, Ledger>();
+  /** Searches for results, by the id of who asked. */
+  readonly #searches = new Map<number, Search>();
+  /** Who asked and has its answer, which came before the engine. */
+  readonly #answered = new Set<number>();
   readonly #projects = new Map<number, OpenProject>();
   readonly #cancels = new Map<number, wasm.CancelToken>();
   readonly #calls = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
@@ -58,6 +85,7 @@ export class Server {
 
   receive(message: ToWorker): void {
     if (this.#state === 'broken') return;
+    if (this.#cache !== undefined) this.#note(this.#cache, message);
     if (this.#state === 'serving') {
       this.#guard(() => this.#handle(message));
     } else if (message.type === 'start' && this.#state === 'new') {
@@ -78,8 +106,9 @@ export class Server {
     this.#scope.close();
   }
 
-  async #start({ id, wasm: source }: ToWorker & { type: 'start' }): Promise<void> {
+  async #start({ id, wasm: source, cache }: ToWorker & { type: 'start' }): Promise<void> {
     let module: WebAssembly.Module;
+    if (cache !== undefined) this.#cache = this.#scope.openCache(cache);
     try {
       if (source instanceof WebAssembly.Module) module = source;
       else if (source instanceof ArrayBuffer) module = await WebAssembly.compile(source);
@@ -87,6 +116,8 @@ export class Server {
       this.#listenForPanics();
       await init({ module_or_path: module });
     } catch (thrown) {
+      // What was found needs no engine.
+      await Promise.allSettled([...this.#searches.values()].map(({ ended }) => ended));
       const from = typeof source === 'string' ? source : source === undefined ? this.#scope.defaultWasm : undefined;
       const where = from === undefined ? 'what was given' : `\`${from}\``;
       this.#scope.post({ type: 'settled', id, ok: false, diagnostic: wasmUnavailable(where, problemOf(thrown)) }, []);
@@ -94,6 +125,8 @@ export class Server {
       return;
     }
     this.#state = 'serving';
+    // Another engine was given than the one that results are kept of.
+    if (wasm.engineId() !== engineId) this.#cache = undefined;
     this.#guard(() => this.#greet(id, module));
     const early = this.#early;
     this.#early = [];
@@ -130,6 +163,92 @@ export class Server {
     }
   }
 
+  /** Takes note of what a search needs to know, and begins it: a result that is found needs no engine. */
+  #note(cache: Cache, message: ToWorker): void {
+    if (message.type === 'open') this.#ledgers.set(message.project, { files: new Map(), fresh: new Map() });
+    if (!('project' in message)) return;
+    const ledger = this.#ledgers.get(message.project);
+    if (ledger === undefined) return;
+    switch (message.type) {
+      case 'write':
+        for (const file of message.files) {
+          // Encoded once, for the digest and for the engine.
+          const contents = typeof file[1] === 'string' ? encoder.encode(file[1]) : file[1];
+          file[1] = contents;
+          ledger.files.set(file[0], digest(contents));
+        }
+        return;
+      case 'remove':
+        for (const path of message.paths) for (const known of [...ledger.files.keys()]) if (known === path || known.startsWith(`${path}/`)) ledger.files.delete(known);
+        return;
+      case 'close':
+        this.#ledgers.delete(message.project);
+        return;
+      case 'context':
+        if (message.cache && canBeKept(message.options, message.hooks)) ledger.fresh.set(message.context, message.options);
+        return;
+      case 'build':
+        if (message.cache && canBeKept(message.options, message.hooks)) this.#search(cache, message, message.options, ledger);
+        return;
+      case 'rebuild': {
+        const options = ledger.fresh.get(message.context);
+        ledger.fresh.delete(message.context);
+        if (options !== undefined) this.#search(cache, message, options, ledger);
+        return;
+      }
+    }
+  }
+
+  #search(cache: Cache, message: { id: number; events: boolean }, options: BuildOptions, { files }: Ledger): void {
+    const { id } = message;
+    const search: Search = { ended: cache.lookUp(options, new Map(files)) };
+    this.#searches.set(id, search);
+    void search.ended.then((found) => {
+      search.found = found;
+      if (!('result' in found) || this.#state === 'broken' || !this.#searches.has(id)) return;
+      this.#answered.add(id);
+      this.#tellOfCache(message, { type: 'cache', outcome: 'hit', bytes: found.bytes, savedMs: found.costMs });
+      this.#settle(id, found.result);
+    });
+  }
+
+  #tellOfCache({ id, events }: { id: number; events: boolean }, event: CacheEvent): void {
+    if (events) this.#scope.post({ type: 'events', id, events: [event] }, []);
+  }
+
+  /** Runs a build unless its result was found; what is made instead may be kept. `goesOn` is whether more builds follow in the same context. */
+  #makeOrFind(
+    message: { id: number; events: boolean },
+    owners: Set<Running>[],
+    goesOn: boolean,
+    build: (cancel: wasm.CancelToken, onEvent: (event: ExplainEvent) => void, isWatched: boolean) => Promise<BuildResult>,
+  ): void {
+    const { id, events } = message;
+    const [cache, search] = [this.#cache, this.#searches.get(id)];
+    if (cache === undefined || search === undefined) return this.#run(id, events, owners, (cancel, onEvent) => build(cancel, onEvent, false));
+    this.#run(id, events, owners, async (cancel, onEvent) => {
+      // Without waiting where that is known, so that nothing gets in between.
+      const found = search.found ?? (await search.ended);
+      this.#searches.delete(id);
+      if ('result' in found) {
+        // The page has it. Whoever goes on from it needs the engine to have made it as well.
+        if (goesOn) await build(cancel, () => {}, false);
+        return found.result;
+      }
+      onEvent({ type: 'cache', outcome: 'miss', reason: found.reason, bytes: 0, savedMs: 0 });
+      const since = performance.now();
+      const { questions, ...result } = (await build(cancel, onEvent, true)) as BuildResult & { questions?: string };
+      const asked = questions?.split('\0').slice(0, -1);
+      if (asked !== undefined) {
+        // After the answer, which takes the contents with it.
+        const kept = { ...result, outputFiles: result.outputFiles.map((file) => ({ ...file, contents: file.contents.slice() })) };
+        const costMs = performance.now() - since;
+        setTimeout(() => void cache.publish(found, kept, asked, costMs).catch(() => {}));
+      }
+      return result;
+    });
+  }
+
   #handle(message: ToWorker): void {
     switch (message.type) {
       case 'start':
@@ -153,7 +272,7 @@ export class Server {
         this.#createContext(message);
         return;
       case 'rebuild':
-        this.#ask(message, message.events, (context, cancel, onEvent) => context.rebuild(cancel, onEvent));
+        this.#rebuild(message);
         return;
       case 'update':
         this.#ask(message, false, (context, cancel) => context.update(cancel));
@@ -212,8 +331,8 @@ export class Server {
     const project = this.#projects.get(message.project);
     const refusal = project === undefined ? notOpen('project') : project.refused;
     if (project === undefined || refusal !== undefined) return this.#refuse(id, refusal);
-    this.#run(id, message.events, [project.running], (cancel, onEvent) =>
-      project.engine.build(options, hooks, this.#hookCaller(id), cancel, onEvent),
+    this.#makeOrFind(message, [project.running], false, (cancel, onEvent, isWatched) =>
+      project.engine.build(options, hooks, this.#hookCaller(id), cancel, onEvent, isWatched),
     );
   }
 
@@ -234,6 +353,13 @@ export class Server {
     });
   }
 
+  #rebuild(message: ToWorker & { type: 'rebuild' }): void {
+    const reached = this.#reach(message);
+    if (reached === undefined) return;
+    const { made, owners } = reached;
+    this.#makeOrFind(message, owners, true, (cancel, onEvent, isWatched) => made.rebuild(cancel, onEvent, isWatched));
+  }
+
   #context({ project, context }: { project: number; context: number }): wasm.Context | undefined {
     const made = this.#projects.get(project)?.contexts.get(context)?.made;
     return made === undefined || isDiagnostic(made) ? undefined : made;
@@ -245,15 +371,23 @@ export class Server {
     wantsEvents: boolean,
     ask: (context: wasm.Context, cancel: wasm.CancelToken, onEvent: (event: ExplainEvent) => void) => Promise<unknown>,
   ): void {
+    const reached = this.#reach(message);
+    if (reached === undefined) return;
+    this.#run(message.id, wantsEvents, reached.owners, (cancel, onEvent) => ask(reached.made, cancel, onEvent));
+  }
+
+  /** The context that is asked for something, and who owns what runs; refuses where there is none. */
+  #reach(message: { id: number; project: number; context: number }): { made: wasm.Context; owners: Set<Running>[] } | undefined {
     const { id } = message;
     this.#began(id);
     const project = this.#projects.get(message.project);
     const context = project?.contexts.get(message.context);
-    if (project === undefined || context === undefined) return this.#refuse(id, notOpen('context'));
-    const { made } = context;
-    if (isDiagnostic(made)) return this.#refuse(id, made);
-    if (project.refused !== undefined) return this.#refuse(id, project.refused);
-    this.#run(id, wantsEvents, [project.running, context.running], (cancel, onEvent) => ask(made, cancel, onEvent));
+    const made = context?.made;
+    if (project === undefined || context === undefined || made === undefined) this.#refuse(id, notOpen('context'));
+    else if (isDiagnostic(made)) this.#refuse(id, made);
+    else if (project.refused !== undefined) this.#refuse(id, project.refused);
+    else return { made, owners: [project.running, context.running] };
+    return undefined;
   }
 
   /** Runs a build that can be cancelled, and answers when it is done. */
@@ -278,7 +412,7 @@ export class Server {
     const settled = build(cancel, onEvent).then(
       (value) => {
         flush();
-        this.#settle(id, value);
+        if (!this.#answered.delete(id)) this.#settle(id, value);
       },
       (thrown: unknown) => {
         if (!isDiagnostic(thrown)) throw thrown;
@@ -343,6 +477,7 @@ export class Server {
   }
 
   #began(id: number): void {
+    if (this.#answered.has(id)) return;
     this.#scope.post({ type: 'began', id }, []);
   }
 
@@ -363,6 +498,7 @@ export class Server {
   }
 
   #refuse(id: number, diagnostic: Diagnostic = notOpen('project')): void {
+    if (this.#answered.delete(id)) return;
     this.#scope.post({ type: 'settled', id, ok: false, diagnostic }, []);
   }
 }

@@ -25,6 +25,8 @@ export type {
 export type {
   Boundary,
   BuildOptions,
+  CacheEvent,
+  CacheOutcome,
   ChunkEvent,
   ChunkGroup,
   ChunkReason,

@@ -1,9 +1,11 @@
 // This file is the worker in a browser: it connects the page's messages to the
 // server, and fetches the engine. It takes part in no page and imports nothing.
 
+import { Cache } from './cache.ts';
 import { problemOf } from './error.ts';
+import { IndexedDbStore } from './indexeddb.ts';
 import type { ToWorker } from './protocol.ts';
-import { Server } from './serve.ts';
+import { Server, engineId } from './serve.ts';
 
 /** What a dedicated worker's global object has, of which the page's types know nothing. */
 interface WorkerScope {
@@ -21,6 +23,9 @@ const server = new Server({
   post: (message, transfer) => scope.postMessage(message, transfer),
   defaultWasm: new URL('./nexxo.wasm', import.meta.url).href,
   compile,
+  openCache: ({ maxBytes }) =>
+    // Neither is there on a page that is not secure.
+    globalThis.crypto?.subtle === undefined || globalThis.indexedDB === undefined ? undefined : new Cache(new IndexedDbStore(maxBytes), engineId),
   close: () => scope.close(),
 });
 

@@ -98,6 +98,10 @@ impl fmt::Debug for Plugins {
 }
 
 impl Plugins {
+  pub fn is_empty(&self) -> bool {
+    self.plugins.is_empty()
+  }
+
   /// # Errors
   /// `INVALID_PLUGIN` where a filter is no regular expression.
   pub fn new(

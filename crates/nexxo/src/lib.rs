@@ -17,6 +17,7 @@
 pub mod protocol;
 
 mod bundler;
+pub mod cache;
 mod check;
 mod emit;
 mod execute;

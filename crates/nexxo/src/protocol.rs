@@ -9,6 +9,8 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{Word, maybe_word, word};
+
 /// What a build is asked for. Names and meaning follow Rolldown's and Rollup's options.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -369,7 +371,7 @@ pub struct Patch {
 }
 
 /// A file of the output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutputFile {
   #[serde(rename = "type")]
@@ -389,7 +391,7 @@ pub struct OutputFile {
   pub module_ids: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputKind {
   Chunk,
@@ -398,10 +400,11 @@ pub enum OutputKind {
 }
 
 /// What went wrong or deserves a look, where, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnostic {
-  pub code: &'static str,
+  #[serde(deserialize_with = "word")]
+  pub code: Word,
   pub severity: Severity,
   pub message: String,
   #[serde(skip_serializing_if = "Option::is_none")]
@@ -415,7 +418,7 @@ pub struct Diagnostic {
   pub notes: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
   Error,
@@ -423,14 +426,14 @@ pub enum Severity {
   Info,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
   pub start: Position,
   pub end: Position,
 }
 
 /// `line` and `column` from 1, `offset` from 0, all in UTF-16 code units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
   pub line: u32,
   pub column: u32,
@@ -438,21 +441,21 @@ pub struct Position {
 }
 
 /// Inputs, outputs, and who imports whom. The shape is esbuild's, so that its analysers read it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metafile {
   pub inputs: IndexMap<String, MetafileInput>,
   pub outputs: IndexMap<String, MetafileOutput>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetafileInput {
   pub bytes: usize,
   pub imports: Vec<MetafileImport>,
-  #[serde(skip_serializing_if = "Option::is_none")]
-  pub format: Option<&'static str>,
+  #[serde(default, deserialize_with = "maybe_word", skip_serializing_if = "Option::is_none")]
+  pub format: Option<Word>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetafileOutput {
   pub bytes: usize,
@@ -463,13 +466,13 @@ pub struct MetafileOutput {
   pub entry_point: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetafileContribution {
   pub bytes_in_output: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetafileImport {
   pub path: String,
   pub kind: ImportKind,
@@ -479,7 +482,7 @@ pub struct MetafileImport {
   pub original: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImportKind {
   ImportStatement,
@@ -500,6 +503,7 @@ pub enum ExplainEvent {
   Module(ModuleEvent),
   Chunk(ChunkEvent),
   Rebuild(RebuildEvent),
+  Cache(CacheEvent),
 }
 
 /// A stage is done.
@@ -587,6 +591,25 @@ pub enum RebuildScope {
   Full,
   Partial,
   None,
+}
+
+/// What a search in the cache came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "cache", rename_all = "camelCase")]
+pub struct CacheEvent {
+  pub outcome: CacheOutcome,
+  #[serde(skip_serializing_if = "Option::is_none")]
+  pub reason: Option<String>,
+  pub bytes: u64,
+  pub saved_ms: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheOutcome {
+  Hit,
+  Miss,
+  Off,
 }
 
 /// What one file is transformed with.

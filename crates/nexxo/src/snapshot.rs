@@ -264,6 +264,11 @@ impl Snapshot {
     Self(view)
   }
 
+  /// The view itself.
+  pub fn view(&self) -> &dyn SourceView {
+    &*self.0
+  }
+
   /// A file's text, where there is one and it is text.
   pub fn text(&self, path: &Path) -> Option<String> {
     self.0.read_to_string(path).ok().map(without_mark)

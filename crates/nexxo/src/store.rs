@@ -6,6 +6,8 @@
 
 use std::{
   collections::{BTreeMap, HashMap},
+  fmt,
+  str::FromStr,
   sync::{Arc, Mutex, PoisonError},
 };
 
@@ -23,7 +25,31 @@ pub struct Family(pub &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(pub [u8; 32]);
 
-/// What is written together: all of it or nothing.
+/// Hexadecimal, as records and files are named.
+impl fmt::Display for Key {
+  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+  }
+}
+
+impl FromStr for Key {
+  type Err = StoreError;
+
+  fn from_str(text: &str) -> Result<Self, StoreError> {
+    let mut key = [0; 32];
+    let no_key = || StoreError::Failed("it is no key".to_owned());
+    if text.len() != 64 || !text.is_ascii() {
+      return Err(no_key());
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+      *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| no_key())?;
+    }
+    Ok(Self(key))
+  }
+}
+
+/// What is written together, one after the other: a process that is killed leaves a beginning of
+/// it, and each of its entries whole or not at all.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
   /// Later writes of one key win.
@@ -54,12 +80,12 @@ pub trait Store: Send + Sync {
   /// Only where the store itself is broken; a missing or damaged entry is `None`.
   fn get(&self, family: Family, keys: &[Key]) -> BoxFuture<Found>;
 
-  /// Writes the batch whole, or not at all. When it is done, a `get` of the
-  /// same process sees it; whether it survives the process is the store's own
-  /// matter.
+  /// Writes the batch. When it is done, a `get` of the same process sees it;
+  /// whether it survives the process is the store's own matter. Where there is
+  /// an entry of a key already, it may stay: entries of one key are the same.
   ///
   /// # Errors
-  /// Where nothing of the batch was kept.
+  /// Where not all of the batch was kept.
   fn commit(&self, batch: Batch) -> BoxFuture<Result<(), StoreError>>;
 }
 

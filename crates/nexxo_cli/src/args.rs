@@ -21,9 +21,10 @@ Exit codes:
   130  interrupted by Ctrl-C; `--watch` ends with 0
 
 Environment:
-  NO_COLOR   no colours, as `--color never`
-  CI         no progress line
-  NEXXO_LOG  what the engine logs to stderr, such as `debug` or `rolldown=trace`";
+  NO_COLOR         no colours, as `--color never`
+  CI               no progress line
+  NEXXO_CACHE_DIR  where results are kept between builds
+  NEXXO_LOG        what the engine logs to stderr, such as `debug` or `rolldown=trace`";
 
 const BUILD_EXAMPLES: &str = "\
 Examples:
@@ -55,6 +56,17 @@ Output:
   that fails changes nothing. Files that an earlier build of Nexxo wrote, that
   nobody changed since, and that are not written any more are removed; no other
   file is.";
+
+const CACHE_EXAMPLES: &str = "\
+Examples:
+  nexxo cache stat                  where it is, and how much there is
+  nexxo cache gc --max-size 200000000
+  nexxo cache export build.nexxo && nexxo cache import build.nexxo
+
+A result is found again where every file that its build read, and every file
+that it looked for in vain, is as it was, with the same options and the same
+version of Nexxo. Paths count from the workspace root, times and names of
+machines do not count.";
 
 const TRANSFORM_EXAMPLES: &str = "\
 Examples:
@@ -116,6 +128,10 @@ pub(crate) enum Command {
   /// Turn TypeScript, JSX and new syntax into JavaScript, module by module.
   #[command(after_help = TRANSFORM_EXAMPLES, after_long_help = format!("{TRANSFORM_EXAMPLES}\n\n{EXIT_CODES}"))]
   Transform(TransformArgs),
+
+  /// Look after what is kept between builds.
+  #[command(after_help = CACHE_EXAMPLES)]
+  Cache(CacheArgs),
 
   /// Print a script that completes commands and flags in a shell.
   ///
@@ -204,6 +220,14 @@ pub(crate) struct BuildArgs {
   #[arg(long, short, help_heading = "How it runs")]
   pub(crate) watch: bool,
 
+  /// Neither take results from the cache nor keep them there.
+  #[arg(long, help_heading = "How it runs")]
+  pub(crate) no_cache: bool,
+
+  /// Where results are kept. Default `NEXXO_CACHE_DIR`, or `nexxo/builds` in the user's cache folder.
+  #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "How it runs")]
+  pub(crate) cache_dir: Option<PathBuf>,
+
   /// Say where every import led, why each module was read and why each chunk exists.
   #[arg(long, help_heading = "How it runs")]
   explain: bool,
@@ -229,6 +253,51 @@ pub(crate) struct BuildArgs {
   /// Give up after so many milliseconds. Default 30,000.
   #[arg(long, value_name = "MS", help_heading = "How it runs")]
   deadline: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+  #[command(subcommand)]
+  pub(crate) command: CacheCommand,
+
+  /// Where results are kept. Default `NEXXO_CACHE_DIR`, or `nexxo/builds` in the user's cache folder.
+  #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+  pub(crate) cache_dir: Option<PathBuf>,
+
+  /// The most bytes to keep. Default 1 GiB.
+  #[arg(long, global = true, value_name = "BYTES")]
+  pub(crate) max_size: Option<u64>,
+
+  /// Print one JSON object to stdout.
+  #[arg(long, global = true)]
+  pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+  /// Say where it is, and how much there is of what.
+  Stat,
+
+  /// Read every record, and remove those that are damaged.
+  Verify,
+
+  /// Remove what was not used for the longest, until the rest is within its bounds.
+  Gc,
+
+  /// Remove everything.
+  Clear,
+
+  /// Write all records to a file, for `import` on another machine.
+  Export {
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+  },
+
+  /// Take over the records of a file. Those that are damaged are left out.
+  Import {
+    #[arg(value_hint = ValueHint::FilePath)]
+    file: PathBuf,
+  },
 }
 
 /// Where and how a server is reached.

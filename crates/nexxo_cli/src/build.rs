@@ -10,13 +10,14 @@ use nexxo::{
   hooks::Plugins,
   host::Host,
   orchestrator::Job,
-  protocol::{BuildResult, Diagnostic, ExplainEvent},
+  protocol::{BuildResult, CacheEvent, CacheOutcome, Diagnostic, ExplainEvent},
   snapshot::Snapshot,
 };
 
 use crate::{
   EXIT_DONE, EXIT_ERRORS, EXIT_INTERRUPTED, EXIT_IO, EXIT_USAGE,
   args::BuildArgs,
+  cache::{self, Opened},
   config::{Project, root_of},
   disk::DiskView,
   host::{Interrupt, NativeHost},
@@ -70,10 +71,19 @@ pub(crate) async fn run(args: BuildArgs, shell_cwd: PathBuf) -> Outcome {
     Ok((project, output)) => {
       let view = Arc::new(DiskView::new(project.workspace_root.clone()));
       let plugins = Plugins::default();
-      let build = Build::start(&builder, &project, &output, &view);
+      let mut build = Build::start(&builder, &project, &output, &view);
       let snapshot = Snapshot::new(Arc::<DiskView>::clone(&view));
-      let result = nexxo::build(&project.options, &snapshot, &plugins, &build.job).await;
-      build.finish(result)
+      let Some(cache) = Opened::of(&builder.args, &project, &builder.host) else {
+        let result = nexxo::build(&project.options, &snapshot, &plugins, &build.job).await;
+        build.cache = Some(cache::event(CacheOutcome::Off, "it is not to be used"));
+        return build.finish(result);
+      };
+      let mut made = cache.make(&project, &snapshot, &plugins, &build.job).await;
+      let keep = made.take_keep();
+      build.cache = Some(made.event);
+      let outcome = build.finish(made.result);
+      cache.keep(keep).await;
+      outcome
     }
     Err(mistakes) => builder.refuse(&mistakes),
   }
@@ -122,6 +132,8 @@ pub(crate) struct Build<'a> {
   events: Arc<Mutex<Vec<ExplainEvent>>>,
   progress: Progress,
   start_ms: f64,
+  /// What came of the cache, where it was asked.
+  pub(crate) cache: Option<CacheEvent>,
 }
 
 impl<'a> Build<'a> {
@@ -145,7 +157,17 @@ impl<'a> Build<'a> {
     let host: Arc<dyn Host> = Arc::<NativeHost>::clone(&builder.host);
     let job = Job { host, cancel: builder.interrupt.token(), events: Some(Arc::new(sink)) };
     let start_ms = builder.host.now_ms();
-    Self { job, builder, project, output, view: Arc::clone(view), events, progress, start_ms }
+    Self {
+      job,
+      builder,
+      project,
+      output,
+      view: Arc::clone(view),
+      events,
+      progress,
+      start_ms,
+      cache: None,
+    }
   }
 
   /// Writes what was built and tells how it went.
@@ -182,7 +204,7 @@ impl<'a> Build<'a> {
       }
     }
     let duration_ms = self.builder.host.now_ms() - self.start_ms;
-    let Self { builder, project, output, events, progress, .. } = self;
+    let Self { builder, project, output, events, progress, cache, .. } = self;
     drop(progress);
     let events = std::mem::take(&mut *events.lock().unwrap_or_else(PoisonError::into_inner));
 
@@ -190,7 +212,8 @@ impl<'a> Build<'a> {
     if builder.args.json {
       let explains = project.options.explain == Some(true);
       let files = FileReport::of(files, builder.compresses());
-      report::give_json(&BuildReport::new(&result, files, explains.then_some(&events)));
+      let report = BuildReport::new(&result, files, explains.then_some(&events));
+      report::give_json(&report.with_cache(cache));
       return outcome;
     }
     report::explain(&events);
@@ -198,7 +221,8 @@ impl<'a> Build<'a> {
     if !result.ok {
       report::failed(&result.diagnostics, "; the output is as it was");
     } else if !builder.args.quiet {
-      report_files(builder, output, files, &written, &result.diagnostics, duration_ms);
+      let is_cached = cache.is_some_and(|cache| cache.outcome == CacheOutcome::Hit);
+      report_files(builder, output, files, &written, &result.diagnostics, duration_ms, is_cached);
     }
     outcome
   }
@@ -315,8 +339,12 @@ fn report_files(
   written: &Written,
   diagnostics: &[Diagnostic],
   duration_ms: f64,
+  is_cached: bool,
 ) {
   let mut rest = Vec::new();
+  if is_cached {
+    rest.push("from the cache".to_owned());
+  }
   match written.changed {
     0 => rest.push("none changed".to_owned()),
     changed if changed < files.len() => rest.push(format!("{changed} changed")),

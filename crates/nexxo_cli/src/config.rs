@@ -46,8 +46,8 @@ pub(crate) struct Project {
   pub(crate) out_dir: PathBuf,
   pub(crate) metafile: Option<PathBuf>,
   pub(crate) origin: Origin,
-  /// What the configuration has for `nexxo dev` and `nexxo preview`.
-  pub(crate) servers: Section,
+  /// What the configuration has for the command alone.
+  pub(crate) command: Section,
   /// Whether somebody said what the entries are.
   pub(crate) has_input: bool,
 }
@@ -79,7 +79,7 @@ impl Project {
       mistakes.iter_mut().for_each(|mistake| origin.explain(mistake));
       mistakes
     };
-    let servers = Section::take(&mut value).map_err(explained)?;
+    let command = Section::take(&mut value).map_err(explained)?;
     let mut options = read_options(&value).map_err(explained)?;
     let has_input = options.input.is_some();
 
@@ -100,7 +100,7 @@ impl Project {
       None if options.metafile == Some(true) => Some(cwd.join(DEFAULT_METAFILE)),
       None => None,
     };
-    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin, servers, has_input })
+    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin, command, has_input })
   }
 }
 

@@ -91,9 +91,9 @@ async fn serve(builder: &Builder, args: &DevArgs) -> Result<Ended, Vec<Diagnosti
   let start_ms = builder.host.now_ms();
   let configuration = Configuration::read(builder).map_err(|mistake| vec![mistake])?;
   let (project, output) = builder.open()?;
-  let mut options = project.servers.server.clone();
+  let mut options = project.command.server.clone();
   args.server.put_into(&mut options);
-  let settings = Settings::new(&options, project.servers.base.as_deref(), DEFAULT_PORT)?;
+  let settings = Settings::new(&options, project.command.base.as_deref(), DEFAULT_PORT)?;
   let tls = match &settings.https {
     Some(https) => Some(tls::Acceptor::new(https, &project.cwd).map_err(|mistake| vec![mistake])?),
     None => None,

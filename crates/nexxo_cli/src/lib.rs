@@ -3,19 +3,22 @@
 //! A command line is read ([`args`]), joined with the configuration
 //! ([`config`]), and built from a view of the disk ([`disk`]) on the machine's
 //! threads ([`host`]); what comes out is put in place ([`write`]) and told of
-//! ([`report`]). With [`dev`] and [`preview`] it is served instead ([`serve`]).
+//! ([`report`]) and kept for the next time ([`cache`]). With [`dev`] and [`preview`] it is served instead ([`serve`]).
 //! Everything about bundling itself is in the crate `nexxo`.
 
 mod args;
 mod build;
+mod cache;
 mod config;
 mod dev;
 mod disk;
+mod folders;
 mod host;
 mod message;
 mod preview;
 mod report;
 mod serve;
+mod store;
 mod transform;
 mod watch;
 mod write;
@@ -53,6 +56,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     Command::Transform(args) => (args.threads, args.json),
     Command::Dev(args) => (args.threads, false),
     Command::Preview(_) => (None, false),
+    Command::Cache(args) => (None, args.json),
     Command::Completions { shell } => {
       let mut script = Vec::new();
       clap_complete::generate(*shell, &mut CommandLine::command(), "nexxo", &mut script);
@@ -75,6 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(outcome) => outcome,
       },
       Command::Transform(args) => transform::run(&args),
+      Command::Cache(args) => cache::run(args).await,
       Command::Completions { .. } => Outcome::Done,
     }
   });

@@ -342,6 +342,27 @@ pub(crate) fn certificate_not_made(problem: &str) -> Diagnostic {
   )
 }
 
+pub(crate) fn cache_not_there() -> Diagnostic {
+  error(
+    "CACHE_NOT_THERE",
+    "There is no folder for a cache: neither `HOME` nor `XDG_CACHE_HOME` is set.".to_owned(),
+    "Name one with `--cache-dir` or in `NEXXO_CACHE_DIR`.",
+  )
+}
+
+pub(crate) fn cache_archive_unusable(file: &Path, problem: &str) -> Diagnostic {
+  error(
+    "CACHE_UNUSABLE",
+    format!("`{}` cannot be used: {problem}.", file.display()),
+    "See that it is there, that it may be written, and that the disk has room.",
+  )
+}
+
+/// A notice, and no diagnostic: the build is as it should be.
+pub(crate) fn cache_not_written(problem: &str) -> String {
+  format!("The result was not kept for the next time: {problem}.")
+}
+
 pub(crate) fn no_output(folder: &str) -> Diagnostic {
   error(
     "NO_OUTPUT",

@@ -43,10 +43,10 @@ async fn serve(
 ) -> Result<(), Vec<nexxo::protocol::Diagnostic>> {
   let project = Project::open(&builder.args, &builder.shell_cwd)?;
   // What a preview is not told, it has from the development server.
-  let mut options = project.servers.server.clone();
-  options.take_over(&project.servers.preview);
+  let mut options = project.command.server.clone();
+  options.take_over(&project.command.preview);
   args.server.put_into(&mut options);
-  let settings = Settings::new(&options, project.servers.base.as_deref(), DEFAULT_PORT)?;
+  let settings = Settings::new(&options, project.command.base.as_deref(), DEFAULT_PORT)?;
   let door =
     Door::new(&project.out_dir).map_err(|_| vec![no_output(&builder.shown(&project.out_dir))])?;
   let tls = match &settings.https {

@@ -14,8 +14,8 @@ use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use nexxo::protocol::{
-  BuildResult, ChunkReason, Diagnostic, ExplainEvent, Metafile, ModuleReason, OutputFile,
-  OutputKind, RebuildScope, Severity, StageEvent,
+  BuildResult, CacheEvent, CacheOutcome, ChunkReason, Diagnostic, ExplainEvent, Metafile,
+  ModuleReason, OutputFile, OutputKind, RebuildScope, Severity, StageEvent,
 };
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
@@ -288,6 +288,19 @@ fn explain_line(out: &mut String, event: &ExplainEvent) -> fmt::Result {
         bytes(chunk.bytes)
       )
     }
+    ExplainEvent::Cache(cache) => {
+      head(out, "cache")?;
+      let outcome = match cache.outcome {
+        CacheOutcome::Hit => "found",
+        CacheOutcome::Miss => "not found",
+        CacheOutcome::Off => "not used",
+      };
+      write!(out, "{BOLD}{outcome}{BOLD:#}")?;
+      match &cache.reason {
+        Some(reason) => writeln!(out, "{DIM}: {DIM:#}{reason}"),
+        None => writeln!(out),
+      }
+    }
     ExplainEvent::Rebuild(rebuild) => {
       head(out, "rebuild")?;
       let scope = match rebuild.scope {
@@ -467,6 +480,11 @@ pub(crate) fn clear() {
   let _ = write!(anstream::stderr().lock(), "\x1b[2J\x1b[H");
 }
 
+/// `1.23 kB`.
+pub(crate) fn size(count: u64) -> String {
+  bytes(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 fn bytes(count: usize) -> String {
   #[expect(clippy::cast_precision_loss, reason = "shown with two digits")]
   let kilobytes = count as f64 / 1000.0;
@@ -499,6 +517,8 @@ pub(crate) struct BuildReport<'a> {
   metafile: Option<&'a Metafile>,
   #[serde(skip_serializing_if = "Option::is_none")]
   events: Option<&'a [ExplainEvent]>,
+  #[serde(skip_serializing_if = "Option::is_none")]
+  cache: Option<CacheEvent>,
 }
 
 impl<'a> BuildReport<'a> {
@@ -514,7 +534,13 @@ impl<'a> BuildReport<'a> {
       stages: &result.stages,
       metafile: result.metafile.as_ref(),
       events,
+      cache: None,
     }
+  }
+
+  /// With what a search in the cache came to.
+  pub(crate) fn with_cache(self, cache: Option<CacheEvent>) -> Self {
+    Self { cache, ..self }
   }
 
   /// Of a build that never was.
@@ -526,6 +552,7 @@ impl<'a> BuildReport<'a> {
       stages: &[],
       metafile: None,
       events: None,
+      cache: None,
     }
   }
 }

@@ -2,14 +2,15 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Reflect};
 use nexxo::{
+  cache::Watch,
   diagnostic,
   hooks::{PluginDeclaration, Plugins},
   orchestrator::{self, Job},
   protocol::{BuildOptions, BuildResult, Diagnostic, ExplainEvent, TransformResult, UpdateResult},
   request::{read_options, read_transform_request},
-  snapshot::Sources,
+  snapshot::{Snapshot, Sources},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -57,11 +58,12 @@ impl Engine {
     call_hook: Function,
     cancel: &CancelToken,
     on_event: Function,
+    watch: bool,
   ) -> Promise {
     let request = Request::read(options, hooks, call_hook);
-    let snapshot = self.sources.borrow().snapshot();
+    let (snapshot, watch) = watched(self.sources.borrow().snapshot(), watch);
     let cancel = cancel.0.clone();
-    answer(on_event, move |events| async move {
+    answer(on_event, watch, move |events| async move {
       let Request { options, plugins } = request?;
       let job = job(cancel, events);
       Ok(orchestrator::build(&options, &snapshot, &plugins, &job).await?)
@@ -96,15 +98,15 @@ pub struct Context {
 #[wasm_bindgen]
 impl Context {
   /// Builds the files as they are now, as far as they changed.
-  pub fn rebuild(&self, cancel: &CancelToken, on_event: Function) -> Promise {
+  pub fn rebuild(&self, cancel: &CancelToken, on_event: Function, watch: bool) -> Promise {
     let now = self.sources.borrow().clone();
-    let snapshot = now.snapshot();
+    let (snapshot, watch) = watched(now.snapshot(), watch);
     let changes = self.built.borrow().as_ref().map(|built| now.changes_since(built));
     self.told.borrow_mut().get_or_insert_with(|| now.clone());
     self.built.replace(Some(now));
     let made = self.made.clone();
     let cancel = cancel.0.clone();
-    answer(on_event, move |events| async move {
+    answer(on_event, watch, move |events| async move {
       let job = job(cancel, events);
       Ok(made?.rebuild(&snapshot, changes.as_ref(), &job).await?)
     })
@@ -200,6 +202,21 @@ pub fn version() -> String {
   nexxo::VERSION.to_owned()
 }
 
+/// What the engine is made of: results of another are none of its.
+#[wasm_bindgen(js_name = engineId)]
+pub fn engine_id() -> String {
+  nexxo::cache::ENGINE_ID.to_owned()
+}
+
+/// Sources as they are, or watched.
+fn watched(snapshot: Snapshot, watch: bool) -> (Snapshot, Option<Watch>) {
+  if !watch {
+    return (snapshot, None);
+  }
+  let watch = Watch::new(snapshot);
+  (watch.snapshot(), Some(watch))
+}
+
 /// Why there is no build: mistakes are a result, all else is thrown.
 #[derive(Clone)]
 enum Stop {
@@ -270,8 +287,11 @@ fn reply<T: Serialize + Send + 'static>(
 }
 
 /// Runs a build among the tasks, hands its events over in order, and then its answer.
+///
+/// What a watched build asked about the files is the property `questions` of its result.
 fn answer<F>(
   on_event: Function,
+  watch: Option<Watch>,
   build: impl FnOnce(mpsc::UnboundedSender<ExplainEvent>) -> F,
 ) -> Promise
 where
@@ -291,7 +311,13 @@ where
       emit(&on_event, &event)?;
     }
     match result {
-      Ok(Ok(result)) => Ok(to_js(&result)),
+      Ok(Ok(result)) => {
+        let value = to_js(&result);
+        if let Some(questions) = watch.and_then(|watch| watch.questions()) {
+          Reflect::set(&value, &"questions".into(), &questions.into())?;
+        }
+        Ok(value)
+      }
       Ok(Err(Stop::Mistakes(diagnostics))) => {
         Ok(to_js(&BuildResult { diagnostics, ..BuildResult::default() }))
       }

@@ -12,7 +12,10 @@ use serde::{
 use serde_json::Value;
 
 use super::proxy::Proxy;
-use crate::message::{invalid_base, invalid_header, invalid_host, invalid_proxy};
+use crate::{
+  cache::CacheOptions,
+  message::{invalid_base, invalid_header, invalid_host, invalid_proxy},
+};
 
 /// The options of `server` and of `preview`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -122,21 +125,22 @@ impl<'de> Deserialize<'de> for ProxyTarget {
   }
 }
 
-/// What of a configuration is for servers, and not for the engine.
+/// What of a configuration is for the command, and not for the engine.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Section {
   pub(crate) server: ServerOptions,
   pub(crate) preview: ServerOptions,
   pub(crate) base: Option<String>,
+  pub(crate) cache: Option<CacheOptions>,
 }
 
 impl Section {
-  /// Takes the servers' options out of a configuration's.
+  /// Takes the command's options out of a configuration's.
   pub(crate) fn take(options: &mut Value) -> Result<Self, Vec<Diagnostic>> {
     let mut own = serde_json::Map::new();
     if let Value::Object(fields) = options {
-      for name in ["server", "preview", "base"] {
+      for name in ["server", "preview", "base", "cache"] {
         own.extend(fields.shift_remove(name).map(|value| (name.to_owned(), value)));
       }
     }

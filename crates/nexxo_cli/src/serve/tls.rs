@@ -22,7 +22,10 @@ use tokio_rustls::{
 };
 
 use super::options::Https;
-use crate::message::{certificate_not_made, certificate_unusable, io_problem};
+use crate::{
+  folders,
+  message::{certificate_not_made, certificate_unusable, io_problem},
+};
 
 #[derive(Clone)]
 pub(crate) struct Acceptor(TlsAcceptor);
@@ -143,7 +146,7 @@ impl ServerCertVerifier for AnyCertificate {
 /// The certificate and the key of this machine, made where there are none: a browser that was told
 /// to trust them need not be told again.
 fn own() -> io::Result<(PathBuf, PathBuf)> {
-  let folder = cache_folder()?;
+  let folder = folders::cache()?;
   let (cert, key) = (folder.join("localhost.crt"), folder.join("localhost.key"));
   if cert.is_file() && key.is_file() {
     return Ok((cert, key));
@@ -161,13 +164,4 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
   let mut options = fs::OpenOptions::new();
   options.write(true).create(true).truncate(true).mode(0o600);
   options.open(path)?.write_all(bytes)
-}
-
-fn cache_folder() -> io::Result<PathBuf> {
-  let named =
-    |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-  named("XDG_CACHE_HOME")
-    .or_else(|| named("HOME").map(|home| home.join(".cache")))
-    .map(|folder| folder.join("nexxo"))
-    .ok_or_else(|| io::Error::other("neither `HOME` nor `XDG_CACHE_HOME` is set"))
 }

@@ -1,0 +1,416 @@
+//! Results that outlive the process: a build whose every input is as it was is
+//! not made again. `docs/design/cache.md` has the contract and the record format.
+//!
+//! What a build will read is not known before it is made, so a result is not
+//! found by one key but by a way: a record says which questions about the files
+//! to ask next ([`trail`]), the answers make the next key, until a record is a
+//! result. A build that found none is watched while it asks, and its questions
+//! and its result are put at the end of the way that it came.
+
+mod kept;
+pub mod record;
+mod trail;
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+  hooks::Plugins,
+  host::Host,
+  protocol::{BuildOptions, BuildResult, Limits},
+  snapshot::Snapshot,
+  store::{Batch, Family, Key, Store},
+};
+
+pub use kept::Word;
+pub(crate) use kept::{maybe_word, word};
+use record::Kind;
+use sha2::{Digest, Sha256};
+use trail::{Questions, Watched};
+
+/// Ways to results.
+pub const WAYS: Family = Family("ways");
+/// Contents of output files, by their own digest.
+pub const CONTENTS: Family = Family("contents");
+/// All families, each with its part of a store's budget in hundredths.
+pub const FAMILIES: [(Family, u64); 2] = [(WAYS, 20), (CONTENTS, 80)];
+
+/// A way has as many steps as there were builds of its request that asked about more than the ones
+/// before; one that is longer has lost its use.
+const MOST_STEPS: usize = 64;
+
+/// A build that is faster is not worth a record.
+const LEAST_COST_MS: f64 = 20.0;
+
+/// What identifies this engine: results of another are none of its.
+pub const ENGINE_ID: &str = env!("NEXXO_ENGINE_ID");
+
+/// A store with the rules of a cache.
+#[derive(Clone)]
+pub struct Cache {
+  store: Arc<dyn Store>,
+  host: Arc<dyn Host>,
+}
+
+impl fmt::Debug for Cache {
+  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.debug_struct("Cache").finish_non_exhaustive()
+  }
+}
+
+/// What came of a search.
+#[derive(Debug)]
+pub enum Lookup {
+  /// The very result that a build would give, but for its stages.
+  Found(Box<Found>),
+  /// There is none yet.
+  Missed(Box<Recording>),
+  /// Such a build is not kept, and why, as a sentence.
+  Unkept(&'static str),
+}
+
+/// A result that was kept.
+#[derive(Debug)]
+pub struct Found {
+  pub result: BuildResult,
+  /// What the build took that it is of, in milliseconds.
+  pub cost_ms: f64,
+  /// The bytes that were read of the store.
+  pub bytes: u64,
+}
+
+/// A build that is watched, for its result to be kept.
+#[derive(Debug)]
+pub struct Recording {
+  /// Why there was no result, as a sentence.
+  pub reason: &'static str,
+  watched: Arc<Watched>,
+  /// The end of the way.
+  key: Key,
+  asked: Questions,
+  lookup_ms: f64,
+}
+
+/// Sources that remember what was asked about them: for whoever keeps results by itself.
+#[derive(Debug, Clone)]
+pub struct Watch(Arc<Watched>);
+
+impl Watch {
+  pub fn new(snapshot: Snapshot) -> Self {
+    Self(Arc::new(Watched::new(snapshot)))
+  }
+
+  /// The sources, as the build has to read them.
+  pub fn snapshot(&self) -> Snapshot {
+    Snapshot::new(Arc::<Watched>::clone(&self.0))
+  }
+
+  /// What was asked, as a record has it. Nothing where that cannot be said.
+  pub fn questions(&self) -> Option<String> {
+    self.0.questions().and_then(|questions| String::from_utf8(questions.write()).ok())
+  }
+}
+
+/// What was kept of a build.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Published {
+  pub records: usize,
+  pub bytes: u64,
+}
+
+impl Cache {
+  pub fn new(store: Arc<dyn Store>, host: Arc<dyn Host>) -> Self {
+    Self { store, host }
+  }
+
+  /// Searches for the result of a build. A store that fails has nothing.
+  pub async fn look_up(
+    &self,
+    options: &BuildOptions,
+    plugins: &Plugins,
+    snapshot: &Snapshot,
+  ) -> Lookup {
+    if !plugins.is_empty() {
+      return Lookup::Unkept("it has plugins, which may ask anything");
+    }
+    if options.explain == Some(true) {
+      return Lookup::Unkept("it is to be explained, and so has to be made");
+    }
+    if options.dev.is_some() {
+      return Lookup::Unkept("it is for development, which goes on from it");
+    }
+    let since_ms = self.host.now_ms();
+    let mut key = request_key(options);
+    let mut asked = Questions::default();
+    let mut reason = "nothing like it was built before";
+    let mut bytes = 0;
+    for _ in 0..MOST_STEPS {
+      let Some(found) = self.get(WAYS, &[key]).await.pop().flatten() else { break };
+      bytes += found.len() as u64;
+      if let Some(questions) = record::open(Kind::Questions, &key, &found).and_then(Questions::read)
+      {
+        let Some(next) = trail::next_key(key, &questions, snapshot) else { break };
+        reason = "a file that it reads is another";
+        key = next;
+        asked.add(&questions);
+        continue;
+      }
+      let Some(head) = record::open(Kind::Result, &key, &found).and_then(kept::Head::read) else {
+        reason = "its record is damaged";
+        self.remove(WAYS, vec![key]).await;
+        break;
+      };
+      let contents = self.get(CONTENTS, &head.digests()).await;
+      let Some((result, more)) = head.with_contents(&contents) else {
+        reason = "its files are no longer kept whole";
+        self.remove(CONTENTS, head.damaged(&contents)).await;
+        break;
+      };
+      let (cost_ms, lookup_ms) = (head.cost_ms, self.host.now_ms() - since_ms);
+      if lookup_ms > cost_ms {
+        // Where a search takes longer than the work, there is no use in the record.
+        self.remove(WAYS, vec![key]).await;
+      }
+      return Lookup::Found(Box::new(Found { result, cost_ms, bytes: bytes + more }));
+    }
+    Lookup::Missed(Box::new(Recording {
+      reason,
+      watched: Arc::new(Watched::new(snapshot.clone())),
+      key,
+      asked,
+      lookup_ms: self.host.now_ms() - since_ms,
+    }))
+  }
+
+  /// Keeps what was built, unless that is not worth it. `cost_ms` is what the build took.
+  ///
+  /// A failure of the store is none of the build's: then nothing is kept.
+  pub async fn publish(
+    &self,
+    recording: &Recording,
+    result: &BuildResult,
+    cost_ms: f64,
+  ) -> Published {
+    if !result.ok || cost_ms < LEAST_COST_MS || cost_ms < recording.lookup_ms {
+      return Published::default();
+    }
+    let Some(batch) = recording.batch(result, cost_ms) else { return Published::default() };
+    let published = Published {
+      records: batch.writes.len(),
+      bytes: batch.writes.iter().map(|(_, _, bytes)| bytes.len() as u64).sum(),
+    };
+    match self.store.commit(batch).await {
+      Ok(()) => published,
+      Err(_) => Published::default(),
+    }
+  }
+
+  /// Makes room for records that are as they should be.
+  async fn remove(&self, family: Family, keys: Vec<Key>) {
+    let removals = keys.into_iter().map(|key| (family, key)).collect();
+    // One that stays is found damaged again.
+    let _ = self.store.commit(Batch { removals, ..Batch::default() }).await;
+  }
+
+  async fn get(&self, family: Family, keys: &[Key]) -> Vec<Option<Arc<[u8]>>> {
+    self.store.get(family, keys).await.unwrap_or_default()
+  }
+}
+
+impl Recording {
+  /// The sources, as the build has to read them.
+  pub fn snapshot(&self) -> Snapshot {
+    Snapshot::new(Arc::<Watched>::clone(&self.watched))
+  }
+
+  fn batch(&self, result: &BuildResult, cost_ms: f64) -> Option<Batch> {
+    let mut key = self.key;
+    let mut batch = Batch::default();
+    let rest = self.watched.questions()?.without(&self.asked);
+    if !rest.is_empty() {
+      let next = trail::next_key(key, &rest, self.watched.inner())?;
+      batch.writes.push((WAYS, key, record::seal(Kind::Questions, &key, &rest.write())));
+      key = next;
+    }
+    let (head, contents) = kept::Head::of(result, cost_ms);
+    batch.writes.extend(contents.into_iter().map(|(key, bytes)| (CONTENTS, key, bytes)));
+    batch.writes.push((WAYS, key, record::seal(Kind::Result, &key, &head.write()?)));
+    Some(batch)
+  }
+}
+
+/// Where all ways of a request begin. What does not change a result is not part of it.
+fn request_key(options: &BuildOptions) -> Key {
+  let mut options = options.clone();
+  options.explain = None;
+  if let Some(limits) = &mut options.limits {
+    limits.deadline_ms = None;
+  }
+  if options.limits == Some(Limits::default()) {
+    options.limits = None;
+  }
+  // As the engine that wrote it shows them; another engine begins elsewhere in any case.
+  Key(digest(&[
+    b"nexxo request 1\0",
+    ENGINE_ID.as_bytes(),
+    b"\0",
+    format!("{options:?}").as_bytes(),
+  ]))
+}
+
+/// SHA-256, which every browser has as well, over the parts one after the other.
+pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+  let mut hasher = Sha256::new();
+  for part in parts {
+    hasher.update(part);
+  }
+  hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+  use std::sync::Arc;
+
+  use super::{Cache, Lookup};
+  use crate::{
+    hooks::Plugins,
+    host::MemoryHost,
+    orchestrator::{CancelToken, Job, build},
+    protocol::{BuildOptions, BuildResult},
+    snapshot::Sources,
+    store::MemoryStore,
+  };
+
+  fn options(text: &str) -> BuildOptions {
+    serde_json::from_str(text).unwrap()
+  }
+
+  fn sources(files: &[(&str, &str)]) -> Sources {
+    let mut sources = Sources::default();
+    for (path, contents) in files {
+      sources.write(path, contents.as_bytes()).unwrap();
+    }
+    sources
+  }
+
+  struct Scene {
+    cache: Cache,
+    host: Arc<MemoryHost>,
+  }
+
+  impl Scene {
+    fn new() -> Self {
+      let host = Arc::new(MemoryHost::default());
+      let cache = Cache::new(Arc::new(MemoryStore::new(1 << 24)), Arc::<MemoryHost>::clone(&host));
+      Self { cache, host }
+    }
+
+    /// Builds by way of the cache, and compares what it gives with a build without it.
+    async fn build(&self, options: &BuildOptions, sources: &Sources) -> (BuildResult, String) {
+      let plugins = Plugins::default();
+      let job = Job {
+        host: Arc::<MemoryHost>::clone(&self.host),
+        cancel: CancelToken::new(),
+        events: None,
+      };
+      let cold = build(options, &sources.snapshot(), &plugins, &job).await.unwrap();
+      let (result, how) = match self.cache.look_up(options, &plugins, &sources.snapshot()).await {
+        Lookup::Found(found) => (found.result, "found".to_owned()),
+        Lookup::Missed(recording) => {
+          let result = build(options, &recording.snapshot(), &plugins, &job).await.unwrap();
+          self.cache.publish(&recording, &result, 100.0).await;
+          (result, recording.reason.to_owned())
+        }
+        Lookup::Unkept(reason) => (cold.clone(), reason.to_owned()),
+      };
+      assert_eq!(result.ok, cold.ok);
+      assert_eq!(result.output_files, cold.output_files);
+      assert_eq!(result.diagnostics, cold.diagnostics);
+      assert_eq!(result.metafile, cold.metafile);
+      (result, how)
+    }
+  }
+
+  const ENTRY: &str = r#"{"input":"src/main.ts","metafile":true}"#;
+
+  #[tokio::test]
+  async fn the_same_sources_are_found_and_others_are_not() {
+    let scene = Scene::new();
+    let options = options(ENTRY);
+    let one = sources(&[
+      ("src/main.ts", "import { a } from './a';\nimport('./lazy');\nconsole.log(a as number);"),
+      ("src/a.ts", "export const a: number = 1;"),
+      ("src/lazy.ts", "export default 1;"),
+      ("README.md", "one"),
+    ]);
+    assert_eq!(scene.build(&options, &one).await.1, "nothing like it was built before");
+    assert_eq!(scene.build(&options, &one).await.1, "found");
+
+    // What the build does not read is nobody's concern.
+    let mut two = one.clone();
+    two.write("README.md", b"two".as_slice()).unwrap();
+    two.write("src/unused.ts", b"1".as_slice()).unwrap();
+    assert_eq!(scene.build(&options, &two).await.1, "found");
+
+    let mut three = two.clone();
+    three.write("src/a.ts", b"export const a = 2;".as_slice()).unwrap();
+    assert_eq!(scene.build(&options, &three).await.1, "a file that it reads is another");
+    assert_eq!(scene.build(&options, &three).await.1, "found");
+    // Both are kept, as when branches are switched.
+    assert_eq!(scene.build(&options, &one).await.1, "found");
+  }
+
+  #[tokio::test]
+  async fn files_that_were_not_there_count() {
+    let scene = Scene::new();
+    let options = options(ENTRY);
+    let mut files = sources(&[
+      ("src/main.ts", "import { a } from './a';\nconsole.log(a);"),
+      ("src/a/index.ts", "export const a = 'folder';"),
+    ]);
+    scene.build(&options, &files).await;
+    assert_eq!(scene.build(&options, &files).await.1, "found");
+    // It is found before the folder is.
+    files.write("src/a.ts", b"export const a = 'file';".as_slice()).unwrap();
+    let (result, how) = scene.build(&options, &files).await;
+    assert_eq!(how, "a file that it reads is another");
+    assert!(
+      String::from_utf8_lossy(&result.output_files[0].contents)
+        .contains("'file'\"file\"".trim_start_matches("'file'"))
+    );
+    files
+      .write(
+        "tsconfig.json",
+        br#"{"compilerOptions":{"useDefineForClassFields":false}}"#.as_slice(),
+      )
+      .unwrap();
+    assert_eq!(scene.build(&options, &files).await.1, "a file that it reads is another");
+    assert_eq!(scene.build(&options, &files).await.1, "found");
+  }
+
+  #[tokio::test]
+  async fn options_count_and_warnings_come_back() {
+    let scene = Scene::new();
+    let files = sources(&[("src/main.ts", "eval('1');\nexport const x = 1;")]);
+    let plain = options(ENTRY);
+    let (result, _) = scene.build(&plain, &files).await;
+    assert!(!result.diagnostics.is_empty(), "there is a warning to come back");
+    assert_eq!(scene.build(&plain, &files).await.1, "found");
+    let minified = options(r#"{"input":"src/main.ts","output":{"minify":true}}"#);
+    assert_eq!(scene.build(&minified, &files).await.1, "nothing like it was built before");
+    let hurried =
+      options(r#"{"input":"src/main.ts","metafile":true,"limits":{"deadlineMs":9000}}"#);
+    assert_eq!(scene.build(&hurried, &files).await.1, "found");
+  }
+
+  #[tokio::test]
+  async fn failures_are_not_kept() {
+    let scene = Scene::new();
+    let files = sources(&[("src/main.ts", "const = 1;")]);
+    let options = options(ENTRY);
+    for _ in 0..2 {
+      let (result, how) = scene.build(&options, &files).await;
+      assert!(!result.ok);
+      assert_eq!(how, "nothing like it was built before");
+    }
+  }
+}

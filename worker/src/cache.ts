@@ -1,0 +1,171 @@
+// This file finds the results of builds whose every input is as it was, before
+// the engine is even there, and keeps those of builds that were made.
+
+import type { BuildOptions, BuildResult } from './protocol.ts';
+import { Answers, digest, hex, joined, kinds, seal, unhex, unseal } from './records.ts';
+import type { Digest, Head } from './records.ts';
+
+/** `ways` lead to results, `contents` are those of output files. */
+export type Family = 'ways' | 'contents';
+
+export interface Entry {
+  family: Family;
+  key: string;
+  bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Where records are. What it loses costs work; what it fails with is nobody's concern. */
+export interface RecordStore {
+  get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]>;
+  commit(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void>;
+}
+
+export interface Found {
+  result: BuildResult;
+  costMs: number;
+  bytes: number;
+}
+
+/** A search that found nothing: what is to be known to keep the result. */
+export interface Missed {
+  reason: string;
+  key: Digest;
+  asked: Set<string>;
+  answers: Answers;
+  lookupMs: number;
+}
+
+/** A way has as many steps as there were builds of its request that asked about more than the ones before. */
+const mostSteps = 64;
+/** A build that is faster is not worth a record. */
+const leastCostMs = 20;
+
+const decoder = new TextDecoder();
+
+/** A store with the rules of a cache. */
+export class Cache {
+  readonly #store: RecordStore;
+  readonly #engine: string;
+
+  /** `engine` is what it is known by: the results of another are none of its. */
+  constructor(store: RecordStore, engine: string) {
+    this.#store = store;
+    this.#engine = engine;
+  }
+
+  /** Searches for the result of a build. It reads contents, but what they digest to is known. */
+  async lookUp(options: BuildOptions, files: ReadonlyMap<string, Promise<Digest>>): Promise<Found | Missed> {
+    const started = performance.now();
+    const answers = new Answers(files);
+    const asked = new Set<string>();
+    let key = await digest(`nexxo request 1\0${this.#engine}\0tab `, JSON.stringify(relevant(options)));
+    let reason = 'nothing like it was built before';
+    let bytes = 0;
+    for (let step = 0; step < mostSteps; step += 1) {
+      const [found] = await this.#get('ways', [hex(key)]);
+      if (found === undefined) break;
+      bytes += found.length;
+      const body = await unseal(kinds.questions, key, found);
+      if (body !== undefined) {
+        const questions = decoder.decode(body).split('\0').slice(0, -1);
+        const next = await answers.next(key, questions);
+        if (next === undefined) break;
+        reason = 'a file that it reads is another';
+        key = next;
+        for (const question of questions) asked.add(question);
+        continue;
+      }
+      const head = await this.#head(key, found);
+      if (head === undefined) {
+        reason = 'its record is damaged';
+        await this.#commit([], [{ family: 'ways', key: hex(key) }]);
+        break;
+      }
+      const whole = await this.#whole(head);
+      if (whole === undefined) {
+        reason = 'its files are no longer kept whole';
+        break;
+      }
+      return { result: whole.result, costMs: head.costMs, bytes: bytes + whole.bytes };
+    }
+    return { reason, key, asked, answers, lookupMs: performance.now() - started };
+  }
+
+  /** Keeps what was built, unless that is not worth it. `questions` are all that the build asked. */
+  async publish({ key, asked, answers, lookupMs }: Missed, result: BuildResult, questions: string[], costMs: number): Promise<void> {
+    if (!result.ok || costMs < leastCostMs || costMs < lookupMs) return;
+    const writes: Entry[] = [];
+    const rest = questions.filter((question) => !asked.has(question));
+    let end: Digest | undefined = key;
+    if (rest.length > 0) {
+      end = await answers.next(key, rest);
+      writes.push({ family: 'ways', key: hex(key), bytes: await seal(kinds.questions, key, rest.map((question) => `${question}\0`).join('')) });
+    }
+    if (end === undefined) return;
+    const files: Head['files'] = [];
+    for (const { contents, ...file } of result.outputFiles) {
+      const ownKey = await digest(contents);
+      const own = hex(ownKey);
+      files.push({ digest: own, ...file, contents: [] });
+      writes.push({ family: 'contents', key: own, bytes: await seal(kinds.contents, ownKey, contents) });
+    }
+    const head: Head = { costMs, files, diagnostics: result.diagnostics, metafile: result.metafile ?? null };
+    writes.push({ family: 'ways', key: hex(end), bytes: await seal(kinds.result, end, JSON.stringify(head)) });
+    await this.#commit(writes, []);
+  }
+
+  async #head(key: Digest, record: Uint8Array): Promise<Head | undefined> {
+    const body = await unseal(kinds.result, key, record);
+    try {
+      return body === undefined ? undefined : (JSON.parse(decoder.decode(body)) as Head);
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #whole({ files, diagnostics, metafile }: Head): Promise<{ result: BuildResult; bytes: number } | undefined> {
+    const found = await this.#get('contents', files.map((file) => file.digest));
+    const outputFiles: BuildResult['outputFiles'] = [];
+    const damaged: string[] = [];
+    let bytes = 0;
+    for (const [at, { digest: own, ...file }] of files.entries()) {
+      const record = found[at];
+      if (record === undefined) continue;
+      bytes += record.length;
+      const contents = await unseal(kinds.contents, unhex(own), record);
+      if (contents !== undefined && hex(await digest(contents)) === own) outputFiles.push({ ...file, contents: joined([contents]) });
+      else damaged.push(own);
+    }
+    // Only so is there room for ones that are whole.
+    if (damaged.length > 0) await this.#commit([], damaged.map((key) => ({ family: 'contents', key })));
+    if (outputFiles.length < files.length) return undefined;
+    return { result: { ok: true, outputFiles, diagnostics, ...(metafile == null ? {} : { metafile }), stages: [] }, bytes };
+  }
+
+  async #get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]> {
+    try {
+      return await this.#store.get(family, keys);
+    } catch {
+      return [];
+    }
+  }
+
+  async #commit(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void> {
+    try {
+      await this.#store.commit(writes, removals);
+    } catch {
+      // Then it is made again the next time.
+    }
+  }
+}
+
+/** Whether a result of such a build may be kept. */
+export function canBeKept(options: BuildOptions, hooks: readonly unknown[]): boolean {
+  return hooks.length === 0 && options.explain !== true;
+}
+
+/** What of the options has to do with the result. */
+function relevant({ explain: _, limits, ...options }: BuildOptions): unknown {
+  const { deadlineMs: _1, ...bounds } = limits ?? {};
+  return { ...options, limits: bounds };
+}
