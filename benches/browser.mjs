@@ -18,7 +18,7 @@ import { serve } from './browser/server.mjs';
 const usage = `Usage: node browser.mjs [options]
 
   --quick                Few samples of small apps, to see that everything runs
-  --only <app,…>         ${appNames.join(', ')}, or \`ready\` for engine start and download
+  --only <app,…>         ${appNames.join(', ')}, \`ready\` for engine start and download, \`visits\` for first and second visits
   --contenders <name,…>  nexxo, esbuild, rolldown, rolldown-volume
   --samples <n>          Rounds per app
   --out <folder>         Where results go; default benches/results
@@ -37,10 +37,12 @@ const plans = {
   'components-5000': { samples: 3, warm: 1, rebuilds: 3, minify: [false] },
 };
 const READY_SAMPLES = 7;
+const VISITS_SAMPLES = 5;
+const visitedApps = options.quick ? ['components-100'] : ['react', 'components-1000', 'lodash'];
 
-const chosenApps = options.only ?? (options.quick ? ['ready', 'react', 'components-100'] : ['ready', 'react', 'components-1000', 'components-5000', 'lodash']);
+const chosenApps = options.only ?? (options.quick ? ['ready', 'react', 'components-100'] : ['ready', 'visits', 'react', 'components-1000', 'components-5000', 'lodash']);
 for (const name of chosenApps) {
-  if (name !== 'ready' && !(name in plans)) fail(`There is no app \`${name}\`.`);
+  if (name !== 'ready' && name !== 'visits' && !(name in plans)) fail(`There is no app \`${name}\`.`);
 }
 const hasNexxo = existsSync(join(packageFolder, 'index.js'));
 const contenders = options.contenders ?? [...(hasNexxo ? ['nexxo'] : []), 'esbuild', 'rolldown'];
@@ -61,6 +63,10 @@ try {
   for (const name of chosenApps) {
     if (name === 'ready') {
       await rounds(options.samples ?? (options.quick ? 2 : READY_SAMPLES), 'engine ready', sampleReady);
+      continue;
+    }
+    if (name === 'visits') {
+      for (const app of visitedApps) await rounds(options.samples ?? (options.quick ? 2 : VISITS_SAMPLES), `visits, ${app}`, (contender, round) => sampleVisits(contender, round, app));
       continue;
     }
     const plan = plans[name];
@@ -136,6 +142,16 @@ async function sampleReady(contender, round) {
 }
 
 /**
+ * A first visit and a second one, with all that is kept between them: by the browser, and by Nexxo’s cache.
+ * @param {string} contender @param {number} round @param {string} app
+ */
+async function sampleVisits(contender, round, app) {
+  const kept = contender === 'nexxo' ? 'nexxo-kept' : contender;
+  const { visitMs, returningFirstMs } = await sampleReturn(kept, app);
+  return { kind: 'visits', app, contender, round, firstMs: visitMs, secondMs: returningFirstMs };
+}
+
+/**
  * The same profile on disk in two runs of the browser: on the second visit the
  * HTTP cache is filled, and compiled code is cached if the browser did so.
  * @param {string} contender @param {string} app
@@ -155,19 +171,20 @@ async function sampleReturn(contender, app) {
     }
   };
   try {
-    await visit(async (page) => {
+    const first = await visit(async (page) => {
       await page.evaluate((name) => bench.load(name), app);
-      await page.evaluate((name) => bench.first(name, false), contender);
+      const first = await page.evaluate((name) => bench.first(name, false), contender);
       for (let index = 0; index < 3; index += 1) await page.evaluate(() => bench.warm());
       // Chromium writes compiled WebAssembly to its cache some seconds after it is made.
       await page.waitForTimeout(5000);
+      return first;
     });
     const { readyMs } = await visit((page) => page.evaluate((name) => bench.ready(name), contender));
     const { firstMs } = await visit(async (page) => {
       await page.evaluate((name) => bench.load(name), app);
       return page.evaluate((name) => bench.first(name, false), contender);
     });
-    return { warmMs: readyMs, returningFirstMs: firstMs };
+    return { warmMs: readyMs, visitMs: first.firstMs, returningFirstMs: firstMs };
   } finally {
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   }
@@ -286,7 +303,7 @@ async function openSite() {
   });
   const scripts = new Map(outputFiles.map((file) => [`/contender${file.path}`, file.contents]));
   scripts.set('/contender/wasi-worker-browser.mjs', scripts.get('/contender/wasi-worker-browser.js') ?? new Uint8Array());
-  scripts.set('/contender/nexxo.js', await readFile(from('browser', 'nexxo.js')));
+  for (const name of ['nexxo.js', 'nexxo-kept.js']) scripts.set(`/contender/${name}`, await readFile(from('browser', name)));
   scripts.set('/harness.js', await readFile(from('browser', 'harness.js')));
   const page = '<!doctype html><html lang="en"><meta charset="utf-8"><title>bench</title><link rel="icon" href="data:,"><div id="root"></div><script src="/harness.js"></script></html>';
 
@@ -355,6 +372,7 @@ async function appJson(name) {
 /** @param {any} values */
 function summary(values) {
   const round = (/** @type {any} */ value) => (Array.isArray(value) ? value.map(Math.round).join(' ') : Math.round(value));
+  if (values.kind === 'visits') return `first ${round(values.firstMs)} ms, second ${round(values.secondMs)} ms`;
   if (values.kind === 'ready') return `ready ${round(values.coldMs)} ms, on return ${round(values.warmMs)} ms, first bundle with an engine at hand ${round(values.aheadFirstMs)} ms, on return ${round(values.returningFirstMs)} ms`;
   const mib = (/** @type {number | undefined} */ bytes) => (bytes === undefined ? '?' : Math.round(bytes / 2 ** 20));
   return `first ${round(values.firstMs)} ms, warm ${round(values.warmMs)} ms, rebuild ${round(values.rebuildMs)} ms, peak ${mib(values.peakBytes)} MiB, wasm ${mib(values.firstWasmBytes)}/${mib(values.wasmBytes)} MiB`;

@@ -87,6 +87,24 @@ export async function browserReport(folder) {
     );
   }
 
+  const visits = run.samples.filter((/** @type {any} */ sample) => sample.kind === 'visits');
+  if (visits.length > 0) {
+    section(
+      'browser-second-visit',
+      'First and second visit',
+      'From the moment the page asks for the engine until the output is there, on a first visit and on a second one of the same browser’s profile, with all that is kept between them: files and compiled code by the browser, and the result by Nexxo’s cache, which has it before the engine is there. The files are the same on both.',
+      [...new Set(visits.map((/** @type {any} */ sample) => sample.app))].flatMap((app) => {
+        const of = visits.filter((/** @type {any} */ sample) => sample.app === app);
+        const { title } = makeApp(String(app));
+        return /** @type {[string, any][]} */ ([
+          [`${title}, first visit`, byRound(of, 'firstMs')],
+          [`${title}, second visit`, byRound(of, 'secondMs')],
+        ]);
+      }),
+      ms,
+    );
+  }
+
   const apps = run.samples.filter((/** @type {any} */ sample) => sample.kind === 'app');
   const cases = [...new Set(apps.map((/** @type {any} */ sample) => `${sample.app}\0${sample.minify}`))].map((key) => {
     const [app, minify] = String(key).split('\0');

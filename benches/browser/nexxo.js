@@ -1,8 +1,9 @@
 // This file is Nexxo as a page uses it: the package's main entry, as published.
 
-export async function start() {
+/** Without the cache: what is timed is work. @param {object} settings */
+export async function start(settings = { cache: false }) {
   const { createNexxo } = await import('/nexxo/index.js');
-  const nexxo = await createNexxo({ cache: false });
+  const nexxo = await createNexxo(settings);
   return {
     async tiny() {
       const project = nexxo.createProject({ files: { 'main.ts': 'export const answer: number = 42' } });

@@ -23,6 +23,29 @@ test('an edit of a component shows at once, and its state stays', async () => {
   assert.deepEqual(complaints, []);
 });
 
+test('on the next visit the app is there before the engine, and edits go on from it', async () => {
+  const { page, complaints } = await openPage();
+  // What is kept is kept after it is shown.
+  await page.waitForTimeout(1_000);
+  let open;
+  const held = new Promise((done) => (open = done));
+  await page.route('**/nexxo.wasm', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.reload();
+  await preview(page).getByRole('heading', { name: 'Good morning, windowsill' }).waitFor();
+  await preview(page).getByRole('checkbox').check();
+  await mark(page);
+  assert.match(await page.locator('#status').innerText(), /^Built in/);
+  await rewrite(page, 'src/App.tsx', app.replace('Good morning, windowsill', 'Good evening, windowsill'));
+  open();
+  await preview(page).getByRole('heading', { name: 'Good evening, windowsill' }).waitFor();
+  assert.equal(await preview(page).getByRole('checkbox').isChecked(), true);
+  assert.equal(await marked(page), 'same');
+  assert.deepEqual(complaints, []);
+});
+
 test('an edit of a hook runs its components again, and one of a plain module goes up to them', async () => {
   const { page, complaints } = await openPage();
   await mark(page);

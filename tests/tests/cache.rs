@@ -1,8 +1,8 @@
 //! The cache as processes use it: whatever happens to its folder, a build gives
 //! the bytes that it gives without.
 //!
-//! `NEXXO_ROUNDS` is how often the random ones try: 50 by default, 1,000 and
-//! more on demand. Each prints its seed, and takes another from `NEXXO_SEED`.
+//! `NEXXO_ROUNDS` is how often processes are killed, 50 by default, 1,000 and
+//! more on demand; damage is tried ten times as often. Each prints its seed, and takes another from `NEXXO_SEED`.
 
 use std::{
   collections::BTreeMap,
@@ -102,19 +102,23 @@ impl Scene {
 
   /// The files of the cache that are records.
   fn records(&self) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![self.path("cache/v1")];
-    while let Some(folder) = folders.pop() {
-      for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.path() {
-          path if path.is_dir() => folders.push(path),
-          path => found.push(path),
-        }
+    files_below(&self.path("cache/v1"))
+  }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+  let mut found = Vec::new();
+  let mut folders = vec![folder.to_path_buf()];
+  while let Some(folder) = folders.pop() {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+      match entry.path() {
+        path if path.is_dir() => folders.push(path),
+        path => found.push(path),
       }
     }
-    found.sort();
-    found
   }
+  found.sort();
+  found
 }
 
 struct Built {
@@ -204,7 +208,8 @@ fn damage_is_a_miss_and_never_another_result() {
   assert_ne!(colds[0], colds[1]);
   let mut dice = Dice::new();
   let mut hits = 0;
-  for round in 0..rounds() {
+  let rounds = 10 * rounds();
+  for round in 0..rounds {
     let cold = &colds[round % 2];
     scene.write("app/src/part7.tsx", states[round % 2]);
     let records = scene.records();
@@ -248,7 +253,7 @@ fn damage_is_a_miss_and_never_another_result() {
     }
     assert_eq!((healed.outcome.as_str(), &healed.files), ("hit", cold), "after damage {how}");
   }
-  println!("{hits} of {} were hits all the same", rounds());
+  println!("{hits} of {rounds} were hits all the same");
 }
 
 #[test]
@@ -331,6 +336,107 @@ fn clocks_that_are_set_and_other_versions_change_nothing() {
   scene.write("cache/v2/ways/00/new", "new");
   assert_eq!(scene.build(&[]).outcome, "hit");
   assert!(scene.path("cache/v0/ways/00/old").exists() && scene.path("cache/v2").exists());
+}
+
+/// A build with a fresh cache of its own and a remote.
+fn remote(scene: &Scene, url: &str, settings: &[(&str, &str)]) -> Built {
+  let _ = fs::remove_dir_all(scene.path("cache"));
+  let mut command = scene.command("app", "out", &["--remote-cache", url]);
+  command.envs(settings.iter().copied());
+  scene.take("out", command.output().unwrap())
+}
+
+fn shares(url: &str) {
+  let scene = Scene::new();
+  let cold = scene.cold();
+  let first = remote(&scene, url, &[]);
+  assert_eq!((first.outcome.as_str(), first.said.as_str()), ("miss", ""));
+  let second = remote(&scene, url, &[]);
+  assert_eq!((second.outcome.as_str(), &second.files, second.said.as_str()), ("hit", &cold, ""));
+  // It is near now.
+  assert_eq!(scene.build(&["--remote-cache", "redis://127.0.0.1:1"]).outcome, "hit");
+
+  // Another's branch reads what is trusted, and is read by nobody who does not name it.
+  scene.write("app/src/part7.tsx", "export const part7 = 'of a stranger' as string;");
+  let branch = [("NEXXO_REMOTE_SCOPE", "pr-1"), ("NEXXO_REMOTE_READ", "shared")];
+  assert_eq!(remote(&scene, url, &branch).outcome, "miss");
+  assert_eq!(remote(&scene, url, &branch).outcome, "hit");
+  assert_eq!(remote(&scene, url, &[]).outcome, "miss");
+  scene.write("app/src/part7.tsx", "export const part7 = 'only read' as string;");
+  let reader = [("NEXXO_REMOTE_READ_ONLY", "1")];
+  for _ in 0..2 {
+    assert_eq!(remote(&scene, url, &reader).outcome, "miss");
+  }
+}
+
+#[test]
+fn machines_share_a_folder() {
+  let folder = tempfile::tempdir().unwrap();
+  shares(&format!("fs://{}", folder.path().display()));
+}
+
+#[test]
+fn machines_share_a_redis() {
+  let folder = tempfile::tempdir().unwrap();
+  let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+  let port = listener.local_addr().unwrap().port();
+  drop(listener);
+  let mut server = Command::new("redis-server")
+    .args(["--port", &port.to_string(), "--save", "", "--dir", folder.path().to_str().unwrap()])
+    .stdout(Stdio::null())
+    .spawn()
+    .expect("`redis-server` is installed, as `cargo xtask test` sees to");
+  let end = std::time::Instant::now() + Duration::from_secs(20);
+  while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+    assert!(std::time::Instant::now() < end, "the server does not listen");
+    thread::sleep(Duration::from_millis(20));
+  }
+  let done = std::panic::catch_unwind(|| shares(&format!("redis://127.0.0.1:{port}")));
+  let _ = server.kill();
+  let _ = server.wait();
+  done.unwrap();
+}
+
+#[test]
+fn a_remote_that_fails_hangs_or_lies_is_as_good_as_none() {
+  let scene = Scene::new();
+  let cold = scene.cold();
+  // Nobody listens; somebody listens and never answers.
+  let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+  let silent = format!("redis://{}", hanging.local_addr().unwrap());
+  for url in ["redis://127.0.0.1:1", silent.as_str()] {
+    let built = remote(&scene, url, &[]);
+    assert_eq!((built.outcome.as_str(), &built.files), ("miss", &cold), "{url}");
+    assert_eq!(built.said.lines().count(), 1, "{}", built.said);
+    assert!(built.said.starts_with("The remote cache was not of use: "), "{}", built.said);
+  }
+
+  let folder = tempfile::tempdir().unwrap();
+  let url = format!("fs://{}", folder.path().display());
+  scene.write("app/src/part7.tsx", "export const part7 = 'another' as string;");
+  remote(&scene, &url, &[]);
+  let other = scene.cold();
+  // Every record is put in the place of every other, and then made nonsense.
+  let records = files_below(folder.path());
+  assert_eq!(records.len(), 4);
+  let texts: Vec<_> = records.iter().map(|path| fs::read(path).unwrap()).collect();
+  for (at, path) in records.iter().enumerate() {
+    for text in &texts {
+      fs::write(path, text).unwrap();
+      assert_eq!(remote(&scene, &url, &[("NEXXO_REMOTE_READ_ONLY", "1")]).files, other);
+    }
+    fs::write(path, "nonsense").unwrap();
+    let built = remote(&scene, &url, &[("NEXXO_REMOTE_READ_ONLY", "1")]);
+    assert_eq!((built.outcome.as_str(), &built.files), ("miss", &other));
+    fs::write(path, &texts[at]).unwrap();
+  }
+  assert_eq!(remote(&scene, &url, &[]).outcome, "hit");
+
+  for url in ["nonsense", "gopher://host", "s3://"] {
+    let output = scene.command("app", "out", &["--remote-cache", url]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("INVALID_REMOTE_CACHE"), "{url}");
+  }
 }
 
 fn cache(scene: &Scene, arguments: &[&str]) -> serde_json::Value {

@@ -26,15 +26,13 @@ export interface CreateOptions {
 
 const defaultCacheBytes = 256 * 2 ** 20;
 
-/** Starts an engine in a worker of its own. Rejects with `WASM_UNAVAILABLE` or `WORKER_UNAVAILABLE`. */
+/** Starts an engine in a worker of its own. Unless it does not wait, it rejects with `WASM_UNAVAILABLE` or `WORKER_UNAVAILABLE`. */
 export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const { cache = true, wait = true } = options;
   const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes };
   const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
   const started = nexxo.start(options.signal);
-  // Who does not wait is told by the builds.
   if (wait) await started;
-  else started.catch(() => {});
   return nexxo;
 }
 

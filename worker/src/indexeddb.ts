@@ -8,7 +8,7 @@ const databaseName = 'nexxo-cache-1';
 const families: Family[] = ['ways', 'contents'];
 const usesName = 'uses';
 
-/** An open that takes longer is given up: some never end. */
+/** What takes longer is given up: some databases never answer. */
 const patienceMs = 3_000;
 /** A record is marked as used only so often. */
 const useToleranceMs = 3_600_000;
@@ -122,9 +122,11 @@ export class IndexedDbStore implements RecordStore {
         transaction.onabort = () => reject(transaction.error ?? new Error('the transaction was given up'));
       });
       done.catch(() => {});
-      const value = await work(transaction);
-      await done;
-      return value;
+      const value = work(transaction).then(async (value) => {
+        await done;
+        return value;
+      });
+      return patiently(value, () => (this.#database = undefined));
     }
   }
 
@@ -154,6 +156,17 @@ function openDatabase(onGone: () => void): Promise<IDBDatabase> {
       };
       resolve(database);
     };
+  });
+}
+
+/** Waits no longer than it is worth. */
+function patiently<Value>(work: Promise<Value>, onGivenUp: () => void): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      onGivenUp();
+      reject(new Error('the database does not answer'));
+    }, patienceMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }
 

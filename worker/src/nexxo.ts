@@ -95,7 +95,12 @@ const fault: unique symbol = Symbol.for('nexxo.fault');
 
 /** A handle on the engine, which runs in a worker of its own. */
 export class Nexxo {
-  /** The engine's version. */
+  /** Fulfilled when the engine is there; rejected with why it could not be started. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** The engine's version; empty until it is there. */
   get version(): string {
     return this.#version;
   }
@@ -104,6 +109,7 @@ export class Nexxo {
   readonly #cache: CacheSettings | undefined;
   #wasm: WasmSource;
   #version = '';
+  #ready: Promise<void> = Promise.resolve();
   #port: Port | undefined;
   /** Whether the worker of now has answered `start`. */
   #started = false;
@@ -124,7 +130,14 @@ export class Nexxo {
   }
 
   /** @internal */
-  async start(signal: AbortSignal | undefined): Promise<void> {
+  start(signal: AbortSignal | undefined): Promise<void> {
+    this.#ready = this.#start(signal);
+    // Who does not wait for it is told by the builds.
+    this.#ready.catch(() => {});
+    return this.#ready;
+  }
+
+  async #start(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const abort = (): void => this.dispose();
     signal?.addEventListener('abort', abort, { once: true });

@@ -225,10 +225,15 @@ export class Server {
   ): void {
     const { id, events } = message;
     const [cache, search] = [this.#cache, this.#searches.get(id)];
-    if (cache === undefined || search === undefined) return this.#run(id, events, owners, (cancel, onEvent) => build(cancel, onEvent, false));
+    if (cache === undefined || search === undefined) {
+      this.#began(id);
+      return this.#run(id, events, owners, (cancel, onEvent) => build(cancel, onEvent, false));
+    }
     this.#run(id, events, owners, async (cancel, onEvent) => {
       // Without waiting where that is known, so that nothing gets in between.
       const found = search.found ?? (await search.ended);
+      // A search is no work of the engine's, whose deadline begins now.
+      this.#began(id);
       this.#searches.delete(id);
       if ('result' in found) {
         // The page has it. Whoever goes on from it needs the engine to have made it as well.
@@ -327,7 +332,6 @@ export class Server {
 
   #build(message: ToWorker & { type: 'build' }): void {
     const { id, options, hooks } = message;
-    this.#began(id);
     const project = this.#projects.get(message.project);
     const refusal = project === undefined ? notOpen('project') : project.refused;
     if (project === undefined || refusal !== undefined) return this.#refuse(id, refusal);
@@ -373,13 +377,13 @@ export class Server {
   ): void {
     const reached = this.#reach(message);
     if (reached === undefined) return;
+    this.#began(message.id);
     this.#run(message.id, wantsEvents, reached.owners, (cancel, onEvent) => ask(reached.made, cancel, onEvent));
   }
 
   /** The context that is asked for something, and who owns what runs; refuses where there is none. */
   #reach(message: { id: number; project: number; context: number }): { made: wasm.Context; owners: Set<Running>[] } | undefined {
     const { id } = message;
-    this.#began(id);
     const project = this.#projects.get(message.project);
     const context = project?.contexts.get(message.context);
     const made = context?.made;

@@ -59,7 +59,8 @@ export interface Timeline {
 
 /** Starts the engine, which is fetched and compiled while the page does other things. */
 export function startEngine(): Promise<Nexxo> {
-  const engine = createNexxo();
+  // What was built on an earlier visit is there before the engine is.
+  const engine = createNexxo({ wait: false });
   // Whoever waits for it hears of a failure; nobody may be waiting yet.
   engine.catch(() => {});
   return engine;
@@ -86,9 +87,10 @@ const nothingBuilt: BuildState = {
 export class Builder implements PreviewSource {
   readonly state = new Topic<BuildState>(nothingBuilt);
   readonly timeline = new Topic<Timeline>({ stages: [], reason: undefined, running: false });
+  /** The engine's; empty until it is there. */
+  readonly version = new Topic('');
   readonly #workspace: Workspace;
   #mode: Mode;
-  #nexxo: Nexxo | undefined;
   #project: Project | undefined;
   /** Kept as long as the options are the same, because it knows what was built before. */
   #context: Context | undefined;
@@ -119,18 +121,15 @@ export class Builder implements PreviewSource {
   async start(engine: Promise<Nexxo>): Promise<void> {
     try {
       const nexxo = await engine;
+      const stopped = (thrown: unknown): void => this.#report({ phase: 'stopped', diagnostics: [diagnosticOf(thrown)], ok: false });
+      nexxo.ready.then(() => (this.version.value = nexxo.version), stopped);
       nexxo.on('restart', () => this.#restarted());
-      this.#nexxo = nexxo;
       this.#project = nexxo.createProject({ files: this.#workspace.all() });
       await this.build();
     } catch (thrown) {
       this.#report({ phase: 'stopped', diagnostics: [diagnosticOf(thrown)], ok: false });
     }
     this.#begin();
-  }
-
-  get version(): string {
-    return this.#nexxo?.version ?? '';
   }
 
   set mode(mode: Mode) {
@@ -238,6 +237,8 @@ export class Builder implements PreviewSource {
       if (result.ok) done.lastGood = { result, options, page, wasAskedFor: this.#asked > 0 };
     } catch (thrown) {
       if (thrown instanceof NexxoError && (thrown.code === 'SUPERSEDED' || thrown.code === 'CANCELLED')) return;
+      // That there is no engine was said.
+      if (this.state.value.phase === 'stopped') return;
       done = { diagnostics: [diagnosticOf(thrown)], ok: false, durationMs: performance.now() - started };
     }
     this.#report({

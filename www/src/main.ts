@@ -71,8 +71,10 @@ async function open(example: Example): Promise<void> {
     if (path !== undefined && workspace.read(path) !== undefined) selected.value = path;
   });
   byId('project-name').textContent = example.name;
+  builder.version.watch((version) => {
+    if (version !== '') byId('version').textContent = version;
+  });
   await started;
-  if (builder.version !== '') byId('version').textContent = builder.version;
 }
 
 function selectedAtFirst(workspace: Workspace): string {

@@ -25,6 +25,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   npm_packages(&root(), pkg::NPM)?;
   wasm::bindgen(&rust)?;
   chromium()?;
+  redis()?;
   println!("Everything that Nexxo needs is here.");
   Ok(())
 }
@@ -299,6 +300,23 @@ pub(crate) fn chromium() -> Result<PathBuf> {
     "Chromium could not be installed. {problem}\n\
      Install Chromium or Chrome yourself, or name it: NEXXO_CHROMIUM=<its program>.",
   ))
+}
+
+/// The Redis server that the tests of shared caches start.
+pub(crate) fn redis() -> Result {
+  let is_there = || on_path("redis-server").is_some();
+  if is_there() {
+    return Ok(());
+  }
+  println!(
+    "Redis is needed, to share a cache through a real one in the tests. Installing it as a package of this distribution."
+  );
+  let problem = match apt(&["redis-server"]) {
+    Ok(()) if is_there() => return Ok(()),
+    Ok(()) => "It was installed, but is not on the PATH.".to_owned(),
+    Err(message) => message,
+  };
+  Err(format!("Redis could not be installed. {problem}\nInstall `redis-server` yourself."))
 }
 
 fn installed_chromium() -> Option<PathBuf> {

@@ -236,6 +236,7 @@ fn guards(context: &mut Context) -> Result<Counts> {
 
 fn rust(context: &mut Context) -> Result<Counts> {
   real_packages()?;
+  setup::redis()?;
   let mut command =
     context.rust.cargo(["test", "--workspace", "--profile", "fast", "--no-fail-fast"]);
   let mut counts = Counts::default();

@@ -24,6 +24,8 @@ Environment:
   NO_COLOR         no colours, as `--color never`
   CI               no progress line
   NEXXO_CACHE_DIR  where results are kept between builds
+  NEXXO_REMOTE_CACHE, NEXXO_REMOTE_SCOPE, NEXXO_REMOTE_READ, NEXXO_REMOTE_READ_ONLY
+                   where they are shared, as what, with whom, and whether only to read
   NEXXO_LOG        what the engine logs to stderr, such as `debug` or `rolldown=trace`";
 
 const BUILD_EXAMPLES: &str = "\
@@ -227,6 +229,11 @@ pub(crate) struct BuildArgs {
   /// Where results are kept. Default `NEXXO_CACHE_DIR`, or `nexxo/builds` in the user's cache folder.
   #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "How it runs")]
   pub(crate) cache_dir: Option<PathBuf>,
+
+  /// A cache that machines share: `redis://`, `s3://`, `https://` or `fs://`. Default
+  /// `NEXXO_REMOTE_CACHE`.
+  #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = "How it runs")]
+  pub(crate) remote_cache: Option<String>,
 
   /// Say where every import led, why each module was read and why each chunk exists.
   #[arg(long, help_heading = "How it runs")]

@@ -73,7 +73,11 @@ pub(crate) async fn run(args: BuildArgs, shell_cwd: PathBuf) -> Outcome {
       let plugins = Plugins::default();
       let mut build = Build::start(&builder, &project, &output, &view);
       let snapshot = Snapshot::new(Arc::<DiskView>::clone(&view));
-      let Some(cache) = Opened::of(&builder.args, &project, &builder.host) else {
+      let opened = match Opened::of(&builder.args, &project, &builder.host) {
+        Ok(opened) => opened,
+        Err(mistake) => return builder.refuse(&[mistake]),
+      };
+      let Some(cache) = opened else {
         let result = nexxo::build(&project.options, &snapshot, &plugins, &build.job).await;
         build.cache = Some(cache::event(CacheOutcome::Off, "it is not to be used"));
         return build.finish(result);

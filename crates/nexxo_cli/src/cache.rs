@@ -25,7 +25,11 @@ use crate::{
   config::Project,
   folders,
   host::NativeHost,
-  message::{cache_archive_unusable, cache_not_there, cache_not_written, io_problem},
+  message::{
+    cache_archive_unusable, cache_not_there, cache_not_written, invalid_remote_cache, io_problem,
+    remote_cache_not_used,
+  },
+  remote::{RemoteOptions, SharedStore},
   report,
   store::FileStore,
 };
@@ -43,6 +47,7 @@ pub(crate) enum CacheOptions {
     dir: Option<String>,
     /// In bytes.
     max_size: Option<u64>,
+    remote: Option<RemoteOptions>,
   },
 }
 
@@ -55,6 +60,7 @@ pub(crate) fn event(outcome: CacheOutcome, reason: &str) -> CacheEvent {
 pub(crate) struct Opened {
   cache: Cache,
   store: Arc<FileStore>,
+  shared: Option<SharedStore>,
   host: Arc<NativeHost>,
 }
 
@@ -67,23 +73,44 @@ pub(crate) struct Made {
 
 impl Opened {
   /// The cache that a build is to use; none where it is to use none, or there is nowhere to put it.
-  pub(crate) fn of(args: &BuildArgs, project: &Project, host: &Arc<NativeHost>) -> Option<Self> {
-    let (enabled, dir, max_size) = match &project.command.cache {
-      None => (true, None, None),
-      Some(CacheOptions::Enabled(enabled)) => (*enabled, None, None),
-      Some(CacheOptions::Options { dir, max_size }) => (true, dir.as_deref(), *max_size),
+  ///
+  /// # Errors
+  /// `INVALID_REMOTE_CACHE`.
+  pub(crate) fn of(
+    args: &BuildArgs,
+    project: &Project,
+    host: &Arc<NativeHost>,
+  ) -> Result<Option<Self>, Diagnostic> {
+    let (enabled, dir, max_size, remote) = match &project.command.cache {
+      None => (true, None, None, None),
+      Some(CacheOptions::Enabled(enabled)) => (*enabled, None, None, None),
+      Some(CacheOptions::Options { dir, max_size, remote }) => {
+        (true, dir.as_deref(), *max_size, remote.clone())
+      }
     };
     if args.no_cache || !enabled {
-      return None;
+      return Ok(None);
     }
     let folder = args
       .cache_dir
       .clone()
       .or_else(|| dir.map(|dir| project.cwd.join(dir)))
-      .or_else(default_folder)?;
-    let store = Arc::new(FileStore::new(&folder, max_size.unwrap_or(DEFAULT_MAX_SIZE)));
-    let cache = Cache::new(Arc::<FileStore>::clone(&store), Arc::<NativeHost>::clone(host));
-    Some(Self { cache, store, host: Arc::clone(host) })
+      .or_else(default_folder);
+    let Some(folder) = folder else { return Ok(None) };
+    let near = Arc::new(FileStore::new(&folder, max_size.unwrap_or(DEFAULT_MAX_SIZE)));
+    let shared = match remote_of(args, remote) {
+      Some(options) => Some(
+        SharedStore::new(Arc::clone(&near), &options)
+          .map_err(|problem| invalid_remote_cache(&options.url, &problem))?,
+      ),
+      None => None,
+    };
+    let store: Arc<dyn Store> = match &shared {
+      Some(shared) => Arc::new(shared.clone()),
+      None => Arc::<FileStore>::clone(&near),
+    };
+    let cache = Cache::new(store, Arc::<NativeHost>::clone(host));
+    Ok(Some(Self { cache, store: near, shared, host: Arc::clone(host) }))
   }
 
   /// Finds a result, or builds it.
@@ -125,6 +152,9 @@ impl Opened {
     if let Some(failure) = self.store.failure() {
       report::idle(&cache_not_written(&failure));
     }
+    if let Some(problem) = self.shared.as_ref().and_then(SharedStore::problem) {
+      report::idle(&remote_cache_not_used(&problem));
+    }
   }
 }
 
@@ -133,6 +163,23 @@ impl Made {
   pub(crate) fn take_keep(&mut self) -> Option<(Box<Recording>, BuildResult, f64)> {
     self.keep.take()
   }
+}
+
+/// The remote that the environment or a flag names, over what the configuration says.
+fn remote_of(args: &BuildArgs, configured: Option<RemoteOptions>) -> Option<RemoteOptions> {
+  let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+  let mut options = configured.unwrap_or_default();
+  if let Some(url) = args.remote_cache.clone().or_else(|| named("NEXXO_REMOTE_CACHE")) {
+    options.url = url;
+  }
+  if let Some(scope) = named("NEXXO_REMOTE_SCOPE") {
+    options.scope = Some(scope);
+  }
+  if let Some(scopes) = named("NEXXO_REMOTE_READ") {
+    options.read_scopes = scopes.split(',').map(|scope| scope.trim().to_owned()).collect();
+  }
+  options.read_only |= named("NEXXO_REMOTE_READ_ONLY").is_some_and(|value| value != "0");
+  (!options.url.is_empty()).then_some(options)
 }
 
 fn default_folder() -> Option<PathBuf> {

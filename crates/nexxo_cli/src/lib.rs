@@ -16,6 +16,7 @@ mod folders;
 mod host;
 mod message;
 mod preview;
+mod remote;
 mod report;
 mod serve;
 mod store;

@@ -363,6 +363,19 @@ pub(crate) fn cache_not_written(problem: &str) -> String {
   format!("The result was not kept for the next time: {problem}.")
 }
 
+pub(crate) fn invalid_remote_cache(url: &str, problem: &str) -> Diagnostic {
+  error(
+    "INVALID_REMOTE_CACHE",
+    format!("The remote cache `{}` cannot be used: {problem}.", url.escape_debug()),
+    "Name one such as `redis://host:6379`, `s3://bucket/folder?region=eu-central-1` or `https://host/folder`.",
+  )
+}
+
+/// A notice, and no diagnostic: the build is as it should be.
+pub(crate) fn remote_cache_not_used(problem: &str) -> String {
+  format!("The remote cache was not of use: {problem}.")
+}
+
 pub(crate) fn no_output(folder: &str) -> Diagnostic {
   error(
     "NO_OUTPUT",
