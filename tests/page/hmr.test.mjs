@@ -23,10 +23,18 @@ test('an edit of a component shows at once, and its state stays', async () => {
   assert.deepEqual(complaints, []);
 });
 
+/** How many records the page's cache has that lead to a result. Two are one whole way. */
+async function keptRecords() {
+  const request = indexedDB.open('nexxo-cache-1', 1);
+  const database = await new Promise((done) => (request.onsuccess = () => done(request.result)));
+  const count = await new Promise((done) => (database.transaction(['ways']).objectStore('ways').count().onsuccess = ({ target }) => done(target.result)));
+  database.close();
+  return count >= 2;
+}
+
 test('on the next visit the app is there before the engine, and edits go on from it', async () => {
   const { page, complaints } = await openPage();
-  // What is kept is kept after it is shown.
-  await page.waitForTimeout(1_000);
+  await until(page, 'the result is kept', () => page.evaluate(keptRecords));
   let open;
   const held = new Promise((done) => (open = done));
   await page.route('**/nexxo.wasm', async (route) => {

@@ -32,7 +32,6 @@ export interface Missed {
   key: Digest;
   asked: Set<string>;
   answers: Answers;
-  lookupMs: number;
 }
 
 /** A way has as many steps as there were builds of its request that asked about more than the ones before. */
@@ -55,7 +54,6 @@ export class Cache {
 
   /** Searches for the result of a build. It reads contents, but what they digest to is known. */
   async lookUp(options: BuildOptions, files: ReadonlyMap<string, Promise<Digest>>): Promise<Found | Missed> {
-    const started = performance.now();
     const answers = new Answers(files);
     const asked = new Set<string>();
     let key = await digest(`nexxo request 1\0${this.#engine}\0tab `, JSON.stringify(relevant(options)));
@@ -88,12 +86,13 @@ export class Cache {
       }
       return { result: whole.result, costMs: head.costMs, bytes: bytes + whole.bytes };
     }
-    return { reason, key, asked, answers, lookupMs: performance.now() - started };
+    return { reason, key, asked, answers };
   }
 
   /** Keeps what was built, unless that is not worth it. `questions` are all that the build asked. */
-  async publish({ key, asked, answers, lookupMs }: Missed, result: BuildResult, questions: string[], costMs: number): Promise<void> {
-    if (!result.ok || costMs < leastCostMs || costMs < lookupMs) return;
+  async publish({ key, asked, answers }: Missed, result: BuildResult, questions: string[], costMs: number): Promise<void> {
+    // What a search takes on a first visit, when the database is made, says nothing of the next one.
+    if (!result.ok || costMs < leastCostMs) return;
     const writes: Entry[] = [];
     const rest = questions.filter((question) => !asked.has(question));
     let end: Digest | undefined = key;

@@ -31,8 +31,8 @@ export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const { cache = true, wait = true } = options;
   const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes };
   const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
-  const started = nexxo.start(options.signal);
-  if (wait) await started;
+  void nexxo.start(options.signal);
+  if (wait) await nexxo.readyOrGone();
   return nexxo;
 }
 

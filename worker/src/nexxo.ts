@@ -137,6 +137,16 @@ export class Nexxo {
     return this.#ready;
   }
 
+  /** Waits for the engine. Without one, there is no handle. @internal */
+  async readyOrGone(): Promise<void> {
+    try {
+      await this.#ready;
+    } catch (reason) {
+      this.dispose();
+      throw reason;
+    }
+  }
+
   async #start(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     const abort = (): void => this.dispose();
@@ -144,7 +154,6 @@ export class Nexxo {
     try {
       await this.#launch();
     } catch (reason) {
-      this.dispose();
       throw signal?.aborted === true ? signal.reason : reason;
     } finally {
       signal?.removeEventListener('abort', abort);

@@ -22,7 +22,8 @@ export interface CreateOptions {
 /** Starts an engine in a thread of its own. A handle keeps the process alive only while an answer is awaited. */
 export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf));
-  await nexxo.start(options.signal);
+  void nexxo.start(options.signal);
+  await nexxo.readyOrGone();
   return nexxo;
 }
 

@@ -130,7 +130,7 @@ export class Server {
     this.#guard(() => this.#greet(id, module));
     const early = this.#early;
     this.#early = [];
-    for (const message of early) this.receive(message);
+    for (const message of early) this.#guard(() => this.#handle(message));
   }
 
   /** Sends the compiled module along: with it, a worker that takes this one's place starts in no time. */
@@ -156,6 +156,7 @@ export class Server {
   }
 
   #guard(run: () => void): void {
+    if (this.#state === 'broken') return;
     try {
       run();
     } catch (thrown) {

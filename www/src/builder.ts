@@ -121,7 +121,10 @@ export class Builder implements PreviewSource {
   async start(engine: Promise<Nexxo>): Promise<void> {
     try {
       const nexxo = await engine;
-      const stopped = (thrown: unknown): void => this.#report({ phase: 'stopped', diagnostics: [diagnosticOf(thrown)], ok: false });
+      const stopped = (thrown: unknown): void => {
+        this.#project = undefined;
+        this.#report({ phase: 'stopped', diagnostics: [diagnosticOf(thrown)], ok: false });
+      };
       nexxo.ready.then(() => (this.version.value = nexxo.version), stopped);
       nexxo.on('restart', () => this.#restarted());
       this.#project = nexxo.createProject({ files: this.#workspace.all() });
