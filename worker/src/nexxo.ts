@@ -319,7 +319,8 @@ export class Nexxo {
         this.#watch(this.#requests.get(message.id));
         return;
       case 'settled':
-        if (message.ok) this.#settle(message.id)?.resolve(message.value);
+        if (message.ok && message.goesOn === true) this.#requests.get(message.id)?.resolve(message.value);
+        else if (message.ok) this.#settle(message.id)?.resolve(message.value);
         else this.#settle(message.id)?.reject(new NexxoError(message.diagnostic));
         return;
       case 'events':

@@ -442,7 +442,8 @@ export type ToWorker =
 export type FromWorker =
   /** The engine works on it from now on: its deadline counts from here. */
   | { type: 'began'; id: number }
-  | { type: 'settled'; id: number; ok: true; value: unknown }
+  /** Where it `goesOn`, the engine is not through with it, and says so by another one. */
+  | { type: 'settled'; id: number; ok: true; value: unknown; goesOn?: boolean }
   | { type: 'settled'; id: number; ok: false; diagnostic: Diagnostic }
   | { type: 'events'; id: number; events: ExplainEvent[] }
   /** `id` is that of the `build` or `context` that declared the plugin. */

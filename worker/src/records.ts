@@ -110,7 +110,7 @@ export class Answers {
     const missing = failed('NotFound');
     switch (kind) {
       case 'r':
-        return file ?? (isFolder && path !== '/' ? failed('IsADirectory') : missing);
+        return file ?? (path !== undefined && this.#folders.has(path) ? failed('IsADirectory') : missing);
       case 'm':
       case 'l':
         if (file !== undefined) return short('?', [1, 0, 0]);

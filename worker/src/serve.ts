@@ -70,7 +70,7 @@ export class Server {
   readonly #ledgers = new Map<number, Ledger>();
   /** Searches for results, by the id of who asked. */
   readonly #searches = new Map<number, Search>();
-  /** Who asked and has its answer, which came before the engine. */
+  /** Builds that have their answer, and are through with it. */
   readonly #answered = new Set<number>();
   readonly #projects = new Map<number, OpenProject>();
   readonly #cancels = new Map<number, wasm.CancelToken>();
@@ -180,7 +180,7 @@ export class Server {
         }
         return;
       case 'remove':
-        for (const path of message.paths) for (const known of [...ledger.files.keys()]) if (known === path || known.startsWith(`${path}/`)) ledger.files.delete(known);
+        for (const path of message.paths) ledger.files.delete(path);
         return;
       case 'close':
         this.#ledgers.delete(message.project);
@@ -200,16 +200,18 @@ export class Server {
     }
   }
 
-  #search(cache: Cache, message: { id: number; events: boolean }, options: BuildOptions, { files }: Ledger): void {
+  #search(cache: Cache, message: ToWorker & { type: 'build' | 'rebuild' }, options: BuildOptions, { files }: Ledger): void {
     const { id } = message;
     const search: Search = { ended: cache.lookUp(options, new Map(files)) };
     this.#searches.set(id, search);
     void search.ended.then((found) => {
       search.found = found;
       if (!('result' in found) || this.#state === 'broken' || !this.#searches.has(id)) return;
-      this.#answered.add(id);
       this.#tellOfCache(message, { type: 'cache', outcome: 'hit', bytes: found.bytes, savedMs: found.costMs });
-      this.#settle(id, found.result);
+      const { result: value } = found;
+      const goesOn = message.type === 'rebuild';
+      if (!goesOn) this.#answered.add(id);
+      this.#scope.post({ type: 'settled', id, ok: true, value, goesOn }, buffersOf(value));
     });
   }
 
@@ -239,7 +241,7 @@ export class Server {
       if ('result' in found) {
         // The page has it. Whoever goes on from it needs the engine to have made it as well.
         if (goesOn) await build(cancel, () => {}, false);
-        return found.result;
+        return undefined;
       }
       onEvent({ type: 'cache', outcome: 'miss', reason: found.reason, bytes: 0, savedMs: 0 });
       const since = performance.now();

@@ -209,3 +209,60 @@ impl SourceView for Watched {
     self.note(READ_DIR, path).read_dir(path)
   }
 }
+
+#[cfg(test)]
+mod tests {
+  use std::collections::BTreeMap;
+
+  use serde::Deserialize;
+
+  use super::{Questions, next_key};
+  use crate::{
+    cache::record::{Kind, open, seal},
+    snapshot::Sources,
+    store::Key,
+  };
+
+  #[derive(Deserialize)]
+  struct Examples {
+    key: String,
+    files: BTreeMap<String, String>,
+    questions: Vec<String>,
+    next: String,
+    records: Vec<Example>,
+  }
+
+  #[derive(Deserialize)]
+  struct Example {
+    kind: u8,
+    body: String,
+    record: String,
+  }
+
+  /// The tab's half of the cache has the same examples.
+  #[test]
+  fn records_and_keys_are_those_of_the_examples() {
+    let text = include_str!("../../../../tests/cache/records.json");
+    let examples: Examples = serde_json::from_str(text).unwrap();
+    let key: Key = examples.key.parse().unwrap();
+    let mut sources = Sources::default();
+    for (path, contents) in &examples.files {
+      sources.write(path, contents.as_bytes()).unwrap();
+    }
+    let questions = Questions(examples.questions.iter().cloned().collect());
+    assert_eq!(Questions::read(&questions.write()), Some(questions.clone()));
+    let next = next_key(key, &questions, &sources.snapshot()).unwrap();
+    assert_eq!(next.to_string(), examples.next);
+    for Example { kind, body, record } in examples.records {
+      let kind = match kind {
+        1 => Kind::Questions,
+        2 => Kind::Result,
+        _ => Kind::Contents,
+      };
+      let sealed = seal(kind, &key, body.as_bytes());
+      let text: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+      assert_eq!(text, record);
+      assert_eq!(open(kind, &key, &sealed), Some(body.as_bytes()));
+    }
+  }
+}
