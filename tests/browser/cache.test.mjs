@@ -123,6 +123,32 @@ test('a context goes on from what was found', async () => {
   assert.deepEqual(again.results, made.results);
 });
 
+test('files that are written while a result is searched for are not kept as another’s', async () => {
+  const edit = { 'src/part7.tsx': 'export const part7 = "while it was searched";' };
+  const cold = await build({ create: { cache: false } });
+  const edited = await build({ edit, create: { cache: false } });
+  for (let visit = 0; visit < 3; visit += 1) {
+    const followed = await page.evaluate(async ({ files, edit, options, visit }) => {
+      const engine = await nexxo.createNexxo({ wait: visit === 1 });
+      const project = engine.createProject({ files });
+      const context = project.context(options);
+      const first = project.build(options);
+      // Goes to the worker with the rebuild, and so while the build still looks for its result.
+      project.writeAll(edit);
+      const second = await context.rebuild();
+      await first;
+      await new Promise((done) => setTimeout(done, 500));
+      engine.dispose();
+      return second.outputFiles[0].text;
+    }, { files, edit, options, visit });
+    assert.equal(followed, edited.results[0].files[0].text);
+    await comeBack();
+    assert.deepEqual((await build()).results, cold.results);
+    assert.deepEqual((await build({ edit })).results, edited.results);
+    await comeBack();
+  }
+});
+
 test('hooks and failures are not kept', async () => {
   const broken = { edit: { 'src/part9.tsx': 'const = 1;' } };
   for (let visit = 0; visit < 2; visit += 1) {

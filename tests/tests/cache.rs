@@ -4,6 +4,9 @@
 //! `NEXXO_ROUNDS` is how often processes are killed, 50 by default, 1,000 and
 //! more on demand; damage is tried ten times as often. Each prints its seed, and takes another from `NEXXO_SEED`.
 
+#![expect(clippy::disallowed_methods, reason = "this is no tab, and files have times")]
+#![expect(clippy::print_stdout, reason = "seeds are for whoever reads the test's output")]
+
 use std::{
   collections::BTreeMap,
   fs,

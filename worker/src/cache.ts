@@ -16,6 +16,8 @@ export interface Entry {
 
 /** Where records are. What it loses costs work; what it fails with is nobody's concern. */
 export interface RecordStore {
+  /** Whether there cannot be anything yet. */
+  isNew(): Promise<boolean>;
   get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]>;
   commit(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void>;
 }
@@ -50,6 +52,11 @@ export class Cache {
   constructor(store: RecordStore, engine: string) {
     this.#store = store;
     this.#engine = engine;
+  }
+
+  /** Whether there cannot be anything yet. */
+  isNew(): Promise<boolean> {
+    return this.#store.isNew().catch(() => true);
   }
 
   /** Searches for the result of a build. It reads contents, but what they digest to is known. */

@@ -29,7 +29,7 @@ const defaultCacheBytes = 256 * 2 ** 20;
 /** Starts an engine in a worker of its own. Unless it does not wait, it rejects with `WASM_UNAVAILABLE` or `WORKER_UNAVAILABLE`. */
 export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const { cache = true, wait = true } = options;
-  const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes };
+  const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes, comesFirst: !wait };
   const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
   void nexxo.start(options.signal);
   if (wait) await nexxo.readyOrGone();

@@ -23,11 +23,17 @@ interface Use {
 export class IndexedDbStore implements RecordStore {
   readonly #maxBytes: number;
   #database: Promise<IDBDatabase> | undefined;
+  #isNew = false;
   /** Whether it gave up writing, as where there is no room at all. */
   #isReadOnly = false;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  async isNew(): Promise<boolean> {
+    await this.#open();
+    return this.#isNew;
   }
 
   async get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]> {
@@ -131,17 +137,21 @@ export class IndexedDbStore implements RecordStore {
   }
 
   #open(): Promise<IDBDatabase> {
-    this.#database ??= openDatabase(() => (this.#database = undefined));
+    this.#database ??= openDatabase(
+      () => (this.#isNew = true),
+      () => (this.#database = undefined),
+    );
     this.#database.catch(() => (this.#database = undefined));
     return this.#database;
   }
 }
 
-function openDatabase(onGone: () => void): Promise<IDBDatabase> {
+function openDatabase(onNew: () => void, onGone: () => void): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(databaseName, 1);
     const timer = setTimeout(() => reject(new Error('the database did not open')), patienceMs);
     request.onupgradeneeded = () => {
+      onNew();
       for (const name of [...families, usesName]) request.result.createObjectStore(name);
     };
     request.onerror = () => reject(request.error ?? new Error('the database did not open'));

@@ -454,6 +454,8 @@ export type FromWorker =
 /** How results are kept between visits. */
 export interface CacheSettings {
   maxBytes: number;
+  /** Whether builds are asked for before the engine is there: then the cache is asked before the engine is compiled. */
+  comesFirst: boolean;
 }
 
 /** What `start` is answered with: the compiled module, where it can be sent. */

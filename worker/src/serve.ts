@@ -38,12 +38,16 @@ interface OpenContext {
 /** What is known of a project without the engine: its files' digests, and the contexts that have built nothing yet. */
 interface Ledger {
   files: Map<string, Promise<Digest>>;
+  /** Counts what was done to the files: a search is about those of one moment. */
+  revision: number;
   fresh: Map<number, BuildOptions>;
 }
 
 interface Search {
   ended: Promise<Found | Missed>;
   found?: Found | Missed;
+  /** Whether the files are still those that it was about. */
+  isOfNow(): boolean;
 }
 
 interface Running {
@@ -53,6 +57,9 @@ interface Running {
 
 /** Events go to the page in messages of up to this many: a message costs more than an event. */
 const eventsPerMessage = 256;
+
+/** How long the engine's compilation waits for who might be served without it. */
+const headStartMs = 150;
 
 /** What the engine beside the worker is made of; written in when the package is made. */
 declare const __NEXXO_ENGINE__: string;
@@ -70,6 +77,9 @@ export class Server {
   readonly #ledgers = new Map<number, Ledger>();
   /** Searches for results, by the id of who asked. */
   readonly #searches = new Map<number, Search>();
+  /** Fulfilled when a search has ended. */
+  #endFirstSearch: () => void = () => {};
+  readonly #firstSearch = new Promise<void>((resolve) => (this.#endFirstSearch = resolve));
   /** Builds that have their answer, and are through with it. */
   readonly #answered = new Set<number>();
   readonly #projects = new Map<number, OpenProject>();
@@ -109,15 +119,19 @@ export class Server {
   async #start({ id, wasm: source, cache }: ToWorker & { type: 'start' }): Promise<void> {
     let module: WebAssembly.Module;
     if (cache !== undefined) this.#cache = this.#scope.openCache(cache);
+    // To compile takes all processors there are, and what was kept is worth more.
+    if (cache?.comesFirst === true && (await this.#cache?.isNew()) === false) await Promise.race([this.#firstSearch, pause(headStartMs)]);
     try {
       if (source instanceof WebAssembly.Module) module = source;
       else if (source instanceof ArrayBuffer) module = await WebAssembly.compile(source);
       else module = await this.#scope.compile(source ?? this.#scope.defaultWasm);
       this.#listenForPanics();
+      // An instance takes this thread for a while: whoever waits for what may be kept is served first.
+      await this.#searched();
       await init({ module_or_path: module });
     } catch (thrown) {
       // What was found needs no engine.
-      await Promise.allSettled([...this.#searches.values()].map(({ ended }) => ended));
+      await this.#searched();
       const from = typeof source === 'string' ? source : source === undefined ? this.#scope.defaultWasm : undefined;
       const where = from === undefined ? 'what was given' : `\`${from}\``;
       this.#scope.post({ type: 'settled', id, ok: false, diagnostic: wasmUnavailable(where, problemOf(thrown)) }, []);
@@ -131,6 +145,11 @@ export class Server {
     const early = this.#early;
     this.#early = [];
     for (const message of early) this.#guard(() => this.#handle(message));
+  }
+
+  /** Waits for the searches that are under way. */
+  async #searched(): Promise<void> {
+    await Promise.allSettled([...this.#searches.values()].map(({ ended }) => ended));
   }
 
   /** Sends the compiled module along: with it, a worker that takes this one's place starts in no time. */
@@ -166,12 +185,13 @@ export class Server {
 
   /** Takes note of what a search needs to know, and begins it: a result that is found needs no engine. */
   #note(cache: Cache, message: ToWorker): void {
-    if (message.type === 'open') this.#ledgers.set(message.project, { files: new Map(), fresh: new Map() });
+    if (message.type === 'open') this.#ledgers.set(message.project, { files: new Map(), revision: 0, fresh: new Map() });
     if (!('project' in message)) return;
     const ledger = this.#ledgers.get(message.project);
     if (ledger === undefined) return;
     switch (message.type) {
       case 'write':
+        ledger.revision += 1;
         for (const file of message.files) {
           // Encoded once, for the digest and for the engine.
           const contents = typeof file[1] === 'string' ? encoder.encode(file[1]) : file[1];
@@ -180,6 +200,7 @@ export class Server {
         }
         return;
       case 'remove':
+        ledger.revision += 1;
         for (const path of message.paths) ledger.files.delete(path);
         return;
       case 'close':
@@ -200,13 +221,17 @@ export class Server {
     }
   }
 
-  #search(cache: Cache, message: ToWorker & { type: 'build' | 'rebuild' }, options: BuildOptions, { files }: Ledger): void {
+  #search(cache: Cache, message: ToWorker & { type: 'build' | 'rebuild' }, options: BuildOptions, ledger: Ledger): void {
     const { id } = message;
-    const search: Search = { ended: cache.lookUp(options, new Map(files)) };
+    const { revision } = ledger;
+    const search: Search = { ended: cache.lookUp(options, new Map(ledger.files)), isOfNow: () => ledger.revision === revision };
     this.#searches.set(id, search);
     void search.ended.then((found) => {
       search.found = found;
-      if (!('result' in found) || this.#state === 'broken' || !this.#searches.has(id)) return;
+      this.#endFirstSearch();
+      if (!('result' in found) || this.#state === 'broken' || this.#searches.get(id) !== search) return;
+      // Whoever goes on from it would never hear of what was written meanwhile.
+      if (!search.isOfNow()) return void this.#searches.delete(id);
       this.#tellOfCache(message, { type: 'cache', outcome: 'hit', bytes: found.bytes, savedMs: found.costMs });
       const { result: value } = found;
       const goesOn = message.type === 'rebuild';
@@ -232,17 +257,20 @@ export class Server {
       this.#began(id);
       return this.#run(id, events, owners, (cancel, onEvent) => build(cancel, onEvent, false));
     }
-    this.#run(id, events, owners, async (cancel, onEvent) => {
+    this.#run(id, events, owners, async (cancel, onEvent): Promise<BuildResult | undefined> => {
       // Without waiting where that is known, so that nothing gets in between.
       const found = search.found ?? (await search.ended);
+      const isCurrent = this.#searches.get(id) === search;
       // A search is no work of the engine's, whose deadline begins now.
       this.#began(id);
       this.#searches.delete(id);
-      if ('result' in found) {
+      if ('result' in found && isCurrent) {
         // The page has it. Whoever goes on from it needs the engine to have made it as well.
         if (goesOn) await build(cancel, () => {}, false);
         return undefined;
       }
+      // What is built now has to be what was searched for, or it would be kept as another's.
+      if ('result' in found || !search.isOfNow()) return build(cancel, onEvent, false);
       onEvent({ type: 'cache', outcome: 'miss', reason: found.reason, bytes: 0, savedMs: 0 });
       const since = performance.now();
       const { questions, ...result } = (await build(cancel, onEvent, true)) as BuildResult & { questions?: string };
@@ -508,6 +536,10 @@ export class Server {
     if (this.#answered.delete(id)) return;
     this.#scope.post({ type: 'settled', id, ok: false, diagnostic }, []);
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** The engine rejects with plain objects; all that is an `Error` comes from a broken instance. */

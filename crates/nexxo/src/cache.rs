@@ -232,7 +232,7 @@ impl Recording {
       key = next;
     }
     let (head, contents) = kept::Head::of(result, cost_ms);
-    batch.writes.extend(contents.into_iter().map(|(key, bytes)| (CONTENTS, key, bytes)));
+    batch.writes.extend(contents);
     batch.writes.push((WAYS, key, record::seal(Kind::Result, &key, &head.write()?)));
     Some(batch)
   }

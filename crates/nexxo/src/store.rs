@@ -53,10 +53,13 @@ impl FromStr for Key {
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
   /// Later writes of one key win.
-  pub writes: Vec<(Family, Key, Arc<[u8]>)>,
+  pub writes: Vec<Write>,
   /// Removed after the writes. Keys that are not there are no mistake.
   pub removals: Vec<(Family, Key)>,
 }
+
+/// An entry that is written.
+pub type Write = (Family, Key, Arc<[u8]>);
 
 /// Why a store did not answer. Builds go on without it.
 #[derive(Debug, thiserror::Error)]

@@ -82,11 +82,17 @@ pub(crate) async fn run(args: BuildArgs, shell_cwd: PathBuf) -> Outcome {
         build.cache = Some(cache::event(CacheOutcome::Off, "it is not to be used"));
         return build.finish(result);
       };
-      let mut made = cache.make(&project, &snapshot, &plugins, &build.job).await;
-      let keep = made.take_keep();
+      let made = cache.make(&project, &snapshot, &plugins, &build.job).await;
       build.cache = Some(made.event);
       let outcome = build.finish(made.result);
-      cache.keep(keep).await;
+      if let Some(keep) = made.keep {
+        let interrupt = builder.interrupt.token();
+        // The output is there: who is in a hurry need not wait for this.
+        tokio::select! {
+          () = interrupt.cancelled() => {}
+          () = cache.keep(keep) => {}
+        }
+      }
       outcome
     }
     Err(mistakes) => builder.refuse(&mistakes),

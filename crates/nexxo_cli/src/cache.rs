@@ -64,11 +64,18 @@ pub(crate) struct Opened {
   host: Arc<NativeHost>,
 }
 
-/// A result, and what is to be kept of it.
+/// A result, what came of the search for it, and what is to be kept.
 pub(crate) struct Made {
   pub(crate) result: Result<BuildResult, Diagnostic>,
   pub(crate) event: CacheEvent,
-  keep: Option<(Box<Recording>, BuildResult, f64)>,
+  pub(crate) keep: Option<Keep>,
+}
+
+/// A result that was made, and how it is found again.
+pub(crate) struct Keep {
+  recording: Box<Recording>,
+  result: BuildResult,
+  cost_ms: f64,
 }
 
 impl Opened {
@@ -136,7 +143,8 @@ impl Opened {
         let cost_ms = self.host.now_ms() - since_ms;
         let event = event(CacheOutcome::Miss, recording.reason);
         let kept = result.as_ref().ok().filter(|result| result.ok).cloned();
-        Made { result, event, keep: kept.map(|kept| (recording, kept, cost_ms)) }
+        let keep = kept.map(|result| Keep { recording, result, cost_ms });
+        Made { result, event, keep }
       }
       Lookup::Unkept(reason) => {
         let result = nexxo::build(options, snapshot, plugins, job).await;
@@ -146,8 +154,7 @@ impl Opened {
   }
 
   /// Keeps what was made, after whoever waits for it has it.
-  pub(crate) async fn keep(&self, made: Option<(Box<Recording>, BuildResult, f64)>) {
-    let Some((recording, result, cost_ms)) = made else { return };
+  pub(crate) async fn keep(&self, Keep { recording, result, cost_ms }: Keep) {
     self.cache.publish(&recording, &result, cost_ms).await;
     if let Some(failure) = self.store.failure() {
       report::idle(&cache_not_written(&failure));
@@ -155,13 +162,6 @@ impl Opened {
     if let Some(problem) = self.shared.as_ref().and_then(SharedStore::problem) {
       report::idle(&remote_cache_not_used(&problem));
     }
-  }
-}
-
-impl Made {
-  /// Takes what is to be kept.
-  pub(crate) fn take_keep(&mut self) -> Option<(Box<Recording>, BuildResult, f64)> {
-    self.keep.take()
   }
 }
 

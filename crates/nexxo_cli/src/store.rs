@@ -151,7 +151,7 @@ impl FileStore {
     let path = self.root.join(SIZE);
     let known = small_number(&path);
     // As good as at random.
-    let total = match known.filter(|_| written % 32 != 0) {
+    let total = match known.filter(|_| !written.is_multiple_of(32)) {
       Some(known) => known.saturating_add(written),
       None => self.usage().values().map(|usage| usage.bytes).sum(),
     };

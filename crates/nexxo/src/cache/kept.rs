@@ -9,12 +9,12 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-  digest,
+  CONTENTS, digest,
   record::{self, Kind},
 };
 use crate::{
   protocol::{BuildResult, Diagnostic, Metafile, OutputFile},
-  store::Key,
+  store::{Key, Write},
 };
 
 /// A result without its files' contents.
@@ -36,12 +36,12 @@ struct File {
 
 impl Head {
   /// The head of a result, and the contents that belong to it as records.
-  pub(super) fn of(result: &BuildResult, cost_ms: f64) -> (Self, Vec<(Key, Arc<[u8]>)>) {
+  pub(super) fn of(result: &BuildResult, cost_ms: f64) -> (Self, Vec<Write>) {
     let mut files = Vec::with_capacity(result.output_files.len());
     let mut contents = Vec::with_capacity(result.output_files.len());
     for file in &result.output_files {
       let key = Key(digest(&[&file.contents]));
-      contents.push((key, record::seal(Kind::Contents, &key, &file.contents)));
+      contents.push((CONTENTS, key, record::seal(Kind::Contents, &key, &file.contents)));
       let file = OutputFile { contents: Vec::new(), ..file.clone() };
       files.push(File { digest: key.to_string(), file });
     }
