@@ -62,7 +62,7 @@ if (!existsSync(measure)) fail(`There is no ${measure}: run \`cargo build --rele
  * @type {Record<string, (task: Task) => [program: string, ...args: string[]]>}
  */
 const commands = {
-  nexxo: ({ root, out, minify }) => [nexxo, 'build', root, '--quiet', '--out-dir', out, ...(minify ? ['--minify'] : [])],
+  nexxo: ({ root, out, minify }) => [nexxo, 'build', root, '--quiet', '--no-cache', '--out-dir', out, ...(minify ? ['--minify'] : [])],
   rolldown: ({ out, entry, minify }) => [
     process.execPath,
     bin('rolldown', 'bin', 'cli.mjs'),

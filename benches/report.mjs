@@ -310,6 +310,30 @@ export async function nativeReport(folder) {
   await write(folder, 'native.md', lines, charts);
 }
 
+/** Writes `cache.md` from `cache.json`. @param {string} folder */
+export async function cacheReport(folder) {
+  const run = JSON.parse(await readFile(join(folder, 'cache.json'), 'utf8'));
+  const lines = ['# The command’s cache', '', ...header(run, {}), ''];
+  lines.push(
+    'Whole processes of `nexxo build`, one after the other in every round. “Off” is `--no-cache`; “first” has an empty cache, and keeps its result; “edited” differs from it by one line of one module; “back” is the first state again; ' +
+      '“from Redis” is another clone in another folder with nothing of its own, and a Redis on loopback that has the result. A value is the median, in brackets the least and the most; “×” is the median over the rounds of a value divided by that of the build without a cache.',
+    '',
+  );
+  const columns = /** @type {[string, string][]} */ ([['off', 'off'], ['first', 'first'], ['unchanged', 'unchanged'], ['edited', 'edited'], ['back', 'back'], ['remote', 'from Redis']]);
+  const rows = [...new Set(run.samples.map((/** @type {any} */ sample) => sample.app))].map((app) => {
+    const found = run.samples.filter((/** @type {any} */ sample) => sample.app === app);
+    const cell = (/** @type {string} */ key) => {
+      const values = spread(found.map((/** @type {any} */ sample) => sample[key]));
+      const ratio = spread(found.map((/** @type {any} */ sample) => sample[key] / sample.off));
+      if (!values || !ratio) return '–';
+      return `**${ms(values.median)}** (${ms(values.min)} – ${ms(values.max)})${key === 'off' ? '' : ` × ${ratio.median.toFixed(2)}`}`;
+    };
+    return [makeApp(String(app)).title, ...columns.map(([key]) => cell(key))];
+  });
+  lines.push(...table(['', ...columns.map(([, title]) => title)], rows), '', 'Samples: [cache.json](cache.json).', '');
+  await write(folder, 'cache.md', lines, []);
+}
+
 /** @type {Record<string, string>} */
 const nativeTitles = { nexxo: 'Nexxo', vite: 'Vite', native: 'native', wasm: 'WebAssembly' };
 

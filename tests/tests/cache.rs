@@ -124,6 +124,12 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
   found
 }
 
+/// Nothing where it is no file: an earlier damage may have left a device, which has no end.
+fn contents(path: &Path) -> Vec<u8> {
+  let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+  if is_file { fs::read(path).unwrap_or_default() } else { Vec::new() }
+}
+
 struct Built {
   files: BTreeMap<String, Vec<u8>>,
   outcome: String,
@@ -217,7 +223,7 @@ fn damage_is_a_miss_and_never_another_result() {
     scene.write("app/src/part7.tsx", states[round % 2]);
     let records = scene.records();
     let path = &records[dice.roll(records.len())];
-    let mut bytes = fs::read(path).unwrap_or_default();
+    let mut bytes = contents(path);
     let how = dice.roll(8);
     match how {
       0 => fs::remove_file(path).unwrap(),
@@ -229,7 +235,7 @@ fn damage_is_a_miss_and_never_another_result() {
         fs::write(path, bytes).unwrap();
       }
       4 => {
-        let other = fs::read(&records[dice.roll(records.len())]).unwrap_or_default();
+        let other = contents(&records[dice.roll(records.len())]);
         fs::write(path, other).unwrap();
       }
       5 => fs::set_permissions(path, fs::Permissions::from_mode(0o000)).unwrap(),

@@ -11,7 +11,7 @@ use crate::{Result, pkg, setup};
 pub(crate) fn command(arguments: &[String]) -> Result {
   let (which, flags) = match arguments.split_first() {
     Some((which, flags))
-      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak") =>
+      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak" | "cache") =>
     {
       (which, flags)
     }
@@ -20,6 +20,9 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   setup::npm_packages(&root().join("benches"), "the peers that are timed, and what is bundled")?;
   if which == "dev" {
     setup::npm_packages(&root().join("benches/servers"), "the development servers that are timed")?;
+  }
+  if which == "cache" {
+    setup::redis()?;
   }
   let mut bench = node();
   bench.arg(format!("benches/{which}.mjs")).args(flags);
@@ -36,7 +39,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
 }
 
 const USAGE: &str =
-  "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev` or `soak`, then its flags.";
+  "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev`, `soak` or `cache`, then its flags.";
 
 /// The native command; the bench finds its own commands in the same folder.
 fn native() -> Result<PathBuf> {

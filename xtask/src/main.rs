@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
   },
   Command {
     name: "bench",
-    takes: "browser|native|hmr|dev|soak [<flag>…]",
+    takes: "browser|native|hmr|dev|soak|cache [<flag>…]",
     about: "Time Nexxo beside its peers; flags go to the bench",
     run: bench::command,
   },
