@@ -12,6 +12,8 @@ const load = (/** @type {string} */ name) => (existsSync(join(here, 'results', n
 const browser = load('browser.json');
 const native = load('native.json');
 const hmr = load('hmr.json');
+const visits = load('visits/browser.json');
+const cache = load('cache.json');
 const time = (/** @type {number | undefined} */ ms) => (ms === undefined ? '–' : ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : ms >= 20 ? `${Math.round(ms)} ms` : `${ms.toFixed(1)} ms`);
 const median = (/** @type {any[]} */ samples, /** @type {string} */ key) => spread(samples.flatMap((sample) => sample[key] ?? []))?.median;
 
@@ -35,11 +37,24 @@ if (browser) {
     `| | ${Object.values(names).join(' | ')} |`,
     '|---|---:|---:|---:|',
     row('first bundle of 1,000 components, engine included', 'components-1000', 'firstMs'),
-    row('the same on a later visit', 'ready', 'returningFirstMs'),
     row('rebuild after a one-line edit, 1,000 components', 'components-1000', 'rebuildMs'),
     row('rebuild after a one-line edit, 5,000 components', 'components-5000', 'rebuildMs'),
     row('small React app, rebuild', 'react', 'rebuildMs'),
     `| download, brotli | ${bytes.join(' | ')} |`,
+    '',
+  );
+}
+if (visits) {
+  const names = { nexxo: 'Nexxo', rolldown: '@rolldown/browser', esbuild: 'esbuild-wasm' };
+  const apps = { react: 'Small React app', 'components-1000': '1,000 components', lodash: 'lodash-es' };
+  const of = (/** @type {string} */ app, /** @type {string} */ contender, /** @type {string} */ key) =>
+    time(median(visits.samples.filter((/** @type {any} */ sample) => sample.app === app && sample.contender === contender), key));
+  lines.push(
+    'The first bundle of a visit, engine included, and that of the next visit with the same files ([results](benches/results/visits/browser.md)):',
+    '',
+    `| | ${Object.values(names).join(' | ')} |`,
+    '|---|---:|---:|---:|',
+    ...Object.entries(apps).map(([app, title]) => `| ${title} | ${Object.keys(names).map((name) => `${of(app, name, 'firstMs')}, then ${of(app, name, 'secondMs')}`).join(' | ')} |`),
     '',
   );
 }
@@ -66,6 +81,18 @@ if (native) {
     '| | nexxo | rolldown | esbuild | vite |',
     '|---|---:|---:|---:|---:|',
     ...titles.map((title) => `| ${title} | ${wall(title).join(' | ')} |`),
+    '',
+  );
+}
+if (cache) {
+  const titles = { react: 'Small React app', 'components-1000': '1,000 TSX components', 'components-5000': '5,000 TSX components', lodash: 'lodash-es' };
+  const of = (/** @type {string} */ app, /** @type {string} */ key) => time(median(cache.samples.filter((/** @type {any} */ sample) => sample.app === app), key));
+  lines.push(
+    'The command with its cache ([results](benches/results/cache.md)):',
+    '',
+    '| | without | nothing changed | one line changed | a fresh clone, from Redis |',
+    '|---|---:|---:|---:|---:|',
+    ...Object.entries(titles).map(([app, title]) => `| ${title} | ${['off', 'unchanged', 'edited', 'remote'].map((key) => of(app, key)).join(' | ')} |`),
     '',
   );
 }

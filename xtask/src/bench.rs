@@ -38,8 +38,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   hand_over(&mut bench)
 }
 
-const USAGE: &str =
-  "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev`, `soak` or `cache`, then its flags.";
+const USAGE: &str = "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev`, `soak` or `cache`, then its flags.";
 
 /// The native command; the bench finds its own commands in the same folder.
 fn native() -> Result<PathBuf> {
