@@ -448,6 +448,25 @@ fn a_remote_that_fails_hangs_or_lies_is_as_good_as_none() {
   }
 }
 
+#[test]
+fn a_mistaken_option_is_told_by_its_name() {
+  let scene = Scene::new();
+  let path = scene.path("app/nexxo.config.json");
+  let text = fs::read_to_string(&path).unwrap();
+  for (wrong, name) in [
+    (r#""cache": { "maxSiez": 1 }"#, "maxSiez"),
+    (r#""cache": { "remote": { "url": "fs:///tmp", "scop": "a" } }"#, "scop"),
+    (r#""server": { "proxy": { "/api": { "target": "http://localhost", "wss": true } } }"#, "wss"),
+    (r#""cache": "yes""#, "cache"),
+  ] {
+    fs::write(&path, text.replacen('{', &format!("{{ {wrong},"), 1)).unwrap();
+    let output = scene.command("app", "out", &[]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("_OPTION") && said.contains(name), "{said}");
+  }
+}
+
 fn cache(scene: &Scene, arguments: &[&str]) -> serde_json::Value {
   let mut command = scene.command("app", "out", &[]);
   let program = command.get_program().to_owned();

@@ -59,7 +59,7 @@ export class Cache {
     return this.#store.isNew().catch(() => true);
   }
 
-  /** Searches for the result of a build. It reads contents, but what they digest to is known. */
+  /** Searches for the result of a build of the files with these digests. */
   async lookUp(options: BuildOptions, files: ReadonlyMap<string, Promise<Digest>>): Promise<Found | Missed> {
     const answers = new Answers(files);
     const asked = new Set<string>();

@@ -8,7 +8,7 @@
 //! and its result are put at the end of the way that it came.
 
 mod kept;
-pub mod record;
+mod record;
 mod trail;
 
 use std::{fmt, sync::Arc};
@@ -40,6 +40,16 @@ const MOST_STEPS: usize = 64;
 
 /// A build that is faster is not worth a record.
 const LEAST_COST_MS: f64 = 20.0;
+
+/// Whether a record is what its family and key say: as it was written, and contents by their own
+/// digest, as whoever wrote them may have lied.
+pub fn is_right(family: Family, key: &Key, bytes: &[u8]) -> bool {
+  if family == CONTENTS {
+    record::contents(key, bytes).is_some()
+  } else {
+    record::is_whole(key, bytes)
+  }
+}
 
 /// What identifies this engine: results of another are none of its.
 pub const ENGINE_ID: &str = env!("NEXXO_ENGINE_ID");
@@ -83,7 +93,7 @@ pub struct Found {
 pub struct Recording {
   /// Why there was no result, as a sentence.
   pub reason: &'static str,
-  watched: Arc<Watched>,
+  watch: Watch,
   /// The end of the way.
   key: Key,
   asked: Questions,
@@ -167,7 +177,7 @@ impl Cache {
     }
     Lookup::Missed(Box::new(Recording {
       reason,
-      watched: Arc::new(Watched::new(snapshot.clone())),
+      watch: Watch::new(snapshot.clone()),
       key,
       asked,
       lookup_ms: self.host.now_ms() - since_ms,
@@ -202,15 +212,16 @@ impl Cache {
 impl Recording {
   /// The sources, as the build has to read them.
   pub fn snapshot(&self) -> Snapshot {
-    Snapshot::new(Arc::<Watched>::clone(&self.watched))
+    self.watch.snapshot()
   }
 
   fn batch(&self, result: &BuildResult, cost_ms: f64) -> Option<Batch> {
     let mut key = self.key;
     let mut batch = Batch::default();
-    let rest = self.watched.questions()?.without(&self.asked);
+    let Watch(watched) = &self.watch;
+    let rest = watched.questions()?.without(&self.asked);
     if !rest.is_empty() {
-      let next = trail::next_key(key, &rest, self.watched.inner())?;
+      let next = trail::next_key(key, &rest, watched.inner())?;
       batch.writes.push((WAYS, key, record::seal(Kind::Questions, &key, &rest.write())));
       key = next;
     }

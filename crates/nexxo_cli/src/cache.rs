@@ -9,13 +9,13 @@ use std::{
 };
 
 use nexxo::{
-  cache::{Cache, FAMILIES, Lookup, Recording, record},
+  cache::{Cache, FAMILIES, Lookup, Recording, is_right},
   hooks::Plugins,
   host::Host,
   orchestrator::Job,
   protocol::{BuildResult, CacheEvent, CacheOutcome, Diagnostic},
   snapshot::Snapshot,
-  store::{Batch, Family, Key, Store},
+  store::{Batch, Key, Store},
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,24 +31,21 @@ use crate::{
   },
   remote::{RemoteOptions, SharedStore},
   report,
+  serve::options::OneOr,
   store::FileStore,
 };
 
 const DEFAULT_MAX_SIZE: u64 = 1 << 30;
 
-/// The option `cache` of a configuration.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "expected true, false or an object")]
-pub(crate) enum CacheOptions {
-  Enabled(bool),
-  #[serde(rename_all = "camelCase")]
-  Options {
-    /// From the project's folder.
-    dir: Option<String>,
-    /// In bytes.
-    max_size: Option<u64>,
-    remote: Option<RemoteOptions>,
-  },
+/// The option `cache` of a configuration, where it is not only whether there is one.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CacheOptions {
+  /// From the project's folder.
+  dir: Option<String>,
+  /// In bytes.
+  max_size: Option<u64>,
+  remote: Option<RemoteOptions>,
 }
 
 /// A search that was none, or found nothing.
@@ -88,16 +85,15 @@ impl Opened {
     project: &Project,
     host: &Arc<NativeHost>,
   ) -> Result<Option<Self>, Diagnostic> {
-    let (enabled, dir, max_size, remote) = match &project.command.cache {
-      None => (true, None, None, None),
-      Some(CacheOptions::Enabled(enabled)) => (*enabled, None, None, None),
-      Some(CacheOptions::Options { dir, max_size, remote }) => {
-        (true, dir.as_deref(), *max_size, remote.clone())
-      }
+    let (enabled, options) = match &project.command.cache {
+      None => (true, CacheOptions::default()),
+      Some(OneOr::One(enabled)) => (*enabled, CacheOptions::default()),
+      Some(OneOr::Full(options)) => (true, options.clone()),
     };
     if args.no_cache || !enabled {
       return Ok(None);
     }
+    let CacheOptions { dir, max_size, remote } = options;
     let folder = args
       .cache_dir
       .clone()
@@ -285,7 +281,7 @@ async fn verify(args: &CacheArgs, store: &FileStore) -> Outcome {
   let mut removals = Vec::new();
   for (family, key, bytes) in store.records() {
     verified.records += 1;
-    if bytes.is_none_or(|bytes| !is_right(family, key, &bytes)) {
+    if bytes.is_none() {
       removals.push((family, key));
     }
   }
@@ -297,14 +293,6 @@ async fn verify(args: &CacheArgs, store: &FileStore) -> Outcome {
       format!("{} records, of which {damaged} were damaged and are removed.", verified.records)
     }
   })
-}
-
-/// Whether a record is whole, and where its key is its digest, that as well.
-fn is_right(family: Family, key: Key, bytes: &[u8]) -> bool {
-  if family != nexxo::cache::CONTENTS {
-    return record::is_whole(&key, bytes);
-  }
-  record::contents(&key, bytes).is_some()
 }
 
 const ARCHIVE: &[u8; 8] = b"nxarch1\n";
@@ -350,7 +338,7 @@ async fn import(store: &FileStore, file: &Path) -> io::Result<usize> {
       return Err(io::ErrorKind::UnexpectedEof.into());
     }
     let Some((family, _)) = FAMILIES.get(usize::from(place[0])) else { continue };
-    if !is_right(*family, Key(key), &bytes) {
+    if !is_right(*family, &Key(key), &bytes) {
       continue;
     }
     let batch = Batch { writes: vec![(*family, Key(key), bytes.into())], ..Batch::default() };

@@ -16,7 +16,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 use nexxo::{
-  cache::record,
+  cache::{WAYS, is_right},
   host::BoxFuture,
   store::{Batch, Family, Found, Key, Store, StoreError},
 };
@@ -130,9 +130,7 @@ impl Far {
         Ok(Err(error)) => self.fail(plain(&error)),
         Ok(Ok(bytes)) => {
           let bytes = bytes.to_vec();
-          let is_right = record::is_whole(&key, &bytes)
-            && (family != nexxo::cache::CONTENTS || record::contents(&key, &bytes).is_some());
-          if is_right {
+          if is_right(family, &key, &bytes) {
             return Some(bytes.into());
           }
         }
@@ -201,7 +199,7 @@ impl Store for SharedStore {
         && !uploads.is_empty()
       {
         let (ways, contents): (Vec<_>, Vec<_>) =
-          uploads.into_iter().partition(|(family, ..)| *family == nexxo::cache::WAYS);
+          uploads.into_iter().partition(|(family, ..)| *family == WAYS);
         // A way that leads somewhere comes last.
         let all = async {
           for some in [contents, ways] {

@@ -18,7 +18,7 @@ use std::{
 };
 
 use nexxo::{
-  cache::{FAMILIES, record},
+  cache::{FAMILIES, is_right},
   host::BoxFuture,
   store::{Batch, Family, Found, Key, Store, StoreError},
 };
@@ -157,8 +157,6 @@ impl FileStore {
     };
     let is_over = total > self.max_bytes;
     let total = if is_over { self.evict(self.max_bytes / 100 * LEFT) } else { total };
-    // A count of a process that was slower is not worse than this one.
-    let _ = fs::remove_file(&path);
     self.publish(&path, total.to_string().as_bytes())
   }
 
@@ -220,7 +218,7 @@ impl FileStore {
     FAMILIES.into_iter().flat_map(|(family, _)| {
       list(&self.root.join(family.0)).into_iter().filter_map(move |file| {
         let key = key_of(&file.path)?;
-        let bytes = fs::read(&file.path).ok().filter(|bytes| record::is_whole(&key, bytes));
+        let bytes = fs::read(&file.path).ok().filter(|bytes| is_right(family, &key, bytes));
         Some((family, key, bytes))
       })
     })

@@ -20,7 +20,7 @@ const HEAD: usize = 32;
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Kind {
+pub(super) enum Kind {
   /// What to ask about the files next.
   Questions = 1,
   /// The result of a build, without its files' contents.
@@ -30,7 +30,7 @@ pub enum Kind {
 }
 
 /// A record with this body.
-pub fn seal(kind: Kind, key: &Key, body: &[u8]) -> Arc<[u8]> {
+pub(super) fn seal(kind: Kind, key: &Key, body: &[u8]) -> Arc<[u8]> {
   let mut bytes = Vec::with_capacity(HEAD + body.len());
   bytes.extend_from_slice(MAGIC);
   bytes.extend_from_slice(&[kind as u8, 0, 0, 0]);
@@ -42,17 +42,17 @@ pub fn seal(kind: Kind, key: &Key, body: &[u8]) -> Arc<[u8]> {
 
 /// The body of a record of this kind and key. Nothing where it is of another, of another version,
 /// or not as it was written.
-pub fn open<'a>(kind: Kind, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn open<'a>(kind: Kind, key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
   body(key, bytes).filter(|(found, _)| *found == kind as u8).map(|(_, body)| body)
 }
 
 /// The contents with this digest, if that is what a record holds: whoever wrote it may have lied.
-pub fn contents<'a>(key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn contents<'a>(key: &Key, bytes: &'a [u8]) -> Option<&'a [u8]> {
   open(Kind::Contents, key, bytes).filter(|contents| digest(&[contents]) == key.0)
 }
 
 /// Whether a record is as it was written for this key, whatever it is.
-pub fn is_whole(key: &Key, bytes: &[u8]) -> bool {
+pub(super) fn is_whole(key: &Key, bytes: &[u8]) -> bool {
   body(key, bytes).is_some()
 }
 

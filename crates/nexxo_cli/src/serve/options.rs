@@ -1,13 +1,13 @@
 //! How a server is set: the options `server`, `preview` and `base` of the
 //! configuration, by Vite's names, and the flags on top of them.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr};
+use std::{collections::BTreeMap, fmt, marker::PhantomData, net::IpAddr};
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use nexxo::{protocol::Diagnostic, request::read};
 use serde::{
   Deserialize, Deserializer,
-  de::{MapAccess, Visitor, value::MapAccessDeserializer},
+  de::{self, IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(crate) struct ServerOptions {
   pub(crate) open: Option<bool>,
   pub(crate) https: Option<Https>,
   /// Path prefixes to where requests for them go.
-  pub(crate) proxy: BTreeMap<String, ProxyTarget>,
+  pub(crate) proxy: BTreeMap<String, OneOr<String, ProxyTarget>>,
   /// Headers of every response.
   pub(crate) headers: BTreeMap<String, String>,
   /// Host names besides those of this machine; `.example.com` for all below it.
@@ -68,60 +68,64 @@ pub(crate) enum Https {
   Given { cert: String, key: String },
 }
 
-/// Where requests go, and how. An address alone is one with the defaults.
-#[derive(Debug, Clone)]
+/// Where requests go, and how.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ProxyTarget {
   pub(crate) target: String,
+  #[serde(default)]
   pub(crate) change_origin: bool,
-  /// Whether the other server's certificate has to be one that this machine trusts.
-  pub(crate) secure: bool,
+  /// Whether the other server's certificate has to be one that this machine trusts. Default `true`.
+  pub(crate) secure: Option<bool>,
+  #[serde(default)]
   pub(crate) ws: bool,
+  #[serde(default)]
   pub(crate) strip_prefix: bool,
 }
 
-impl<'de> Deserialize<'de> for ProxyTarget {
-  fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase", deny_unknown_fields)]
-    struct Full {
-      target: String,
-      #[serde(default)]
-      change_origin: bool,
-      secure: Option<bool>,
-      #[serde(default)]
-      ws: bool,
-      #[serde(default)]
-      strip_prefix: bool,
+/// An address alone is one with the defaults.
+impl From<OneOr<String, Self>> for ProxyTarget {
+  fn from(given: OneOr<String, Self>) -> Self {
+    match given {
+      OneOr::One(target) => Self { target, ..Self::default() },
+      OneOr::Full(full) => full,
     }
+  }
+}
 
-    struct Any;
+/// An option that is one word where that is all there is to say, and an object otherwise. Unlike
+/// serde's untagged enums it tells which field of the object is wrong.
+#[derive(Debug, Clone)]
+pub(crate) enum OneOr<One, Full> {
+  One(One),
+  Full(Full),
+}
 
-    impl<'de> Visitor<'de> for Any {
-      type Value = ProxyTarget;
+impl<'de, One: Deserialize<'de>, Full: Deserialize<'de>> Deserialize<'de> for OneOr<One, Full> {
+  fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    struct Any<One, Full>(PhantomData<(One, Full)>);
+
+    impl<'de, One: Deserialize<'de>, Full: Deserialize<'de>> Visitor<'de> for Any<One, Full> {
+      type Value = OneOr<One, Full>;
 
       fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an address or an object with a `target`")
+        formatter.write_str("one value or an object")
       }
 
-      fn visit_str<E>(self, target: &str) -> Result<ProxyTarget, E> {
-        let target = target.to_owned();
-        Ok(ProxyTarget {
-          target,
-          change_origin: false,
-          secure: true,
-          ws: false,
-          strip_prefix: false,
-        })
+      fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        One::deserialize(value.into_deserializer()).map(OneOr::One)
       }
 
-      fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<ProxyTarget, M::Error> {
-        let Full { target, change_origin, secure, ws, strip_prefix } =
-          Full::deserialize(MapAccessDeserializer::new(fields))?;
-        Ok(ProxyTarget { target, change_origin, secure: secure.unwrap_or(true), ws, strip_prefix })
+      fn visit_str<E: de::Error>(self, value: &str) -> Result<Self::Value, E> {
+        One::deserialize(value.into_deserializer()).map(OneOr::One)
+      }
+
+      fn visit_map<M: MapAccess<'de>>(self, fields: M) -> Result<Self::Value, M::Error> {
+        Full::deserialize(MapAccessDeserializer::new(fields)).map(OneOr::Full)
       }
     }
 
-    deserializer.deserialize_any(Any)
+    deserializer.deserialize_any(Any(PhantomData))
   }
 }
 
@@ -132,7 +136,7 @@ pub(crate) struct Section {
   pub(crate) server: ServerOptions,
   pub(crate) preview: ServerOptions,
   pub(crate) base: Option<String>,
-  pub(crate) cache: Option<CacheOptions>,
+  pub(crate) cache: Option<OneOr<bool, CacheOptions>>,
 }
 
 impl Section {
@@ -194,7 +198,7 @@ impl Settings {
     }
     let mut proxies = Vec::new();
     for (prefix, target) in &options.proxy {
-      match Proxy::new(prefix, target) {
+      match Proxy::new(prefix, target.clone().into()) {
         Ok(proxy) => proxies.push(proxy),
         Err(problem) => mistakes.push(invalid_proxy(prefix, &problem)),
       }

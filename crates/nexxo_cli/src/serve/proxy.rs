@@ -42,8 +42,9 @@ pub(crate) struct Unreachable;
 impl Proxy {
   /// # Errors
   /// What is wrong with the target, as a part of a sentence.
-  pub(crate) fn new(prefix: &str, target: &ProxyTarget) -> Result<Self, String> {
-    let ProxyTarget { target: address, change_origin, secure, ws, strip_prefix } = target.clone();
+  pub(crate) fn new(prefix: &str, target: ProxyTarget) -> Result<Self, String> {
+    let ProxyTarget { target: address, change_origin, secure, ws, strip_prefix } = target;
+    let secure = secure.unwrap_or(true);
     if !prefix.starts_with('/') {
       return Err("a prefix begins with `/`".to_owned());
     }
