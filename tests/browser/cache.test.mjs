@@ -3,6 +3,10 @@
 // happens to the database between, builds are right.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, open, serve, unpack } from './harness.mjs';
@@ -278,4 +282,132 @@ test('several tabs share it', async () => {
     ),
   );
   for (const texts of rounds) assert.deepEqual(texts, rounds[0]);
+});
+
+test('tabs that are killed while they build and keep lose nothing for the others', async () => {
+  const texts = new Map();
+  const others = page.context();
+  const work = async (own) => {
+    const tab = await others.newPage();
+    await tab.goto(`${server.url}/`);
+    await tab.locator('html[data-ready]').waitFor({ state: 'attached' });
+    const done = tab.evaluate(async ({ files, options, own, rounds }) => {
+      const engine = await nexxo.createNexxo();
+      const project = engine.createProject({ files });
+      const seen = [];
+      for (let round = 0; round < rounds; round += 1) {
+        const variant = (own + round) % 4;
+        project.write('src/part0.tsx', `export const part0 = ${variant} as number;`);
+        seen.push([variant, (await project.build(options)).outputFiles[0].text]);
+      }
+      engine.dispose();
+      return seen;
+    }, { files, options, own, rounds: Number(process.env.NEXXO_ROUNDS ?? 12) });
+    return { tab, done };
+  };
+  const take = (seen) => {
+    for (const [variant, text] of seen) {
+      if (!texts.has(variant)) texts.set(variant, text);
+      assert.equal(text, texts.get(variant), `variant ${variant}`);
+    }
+  };
+  const tabs = await Promise.all(Array.from({ length: 8 }, (_, own) => work(own)));
+  for (let kill = 0; kill < 6; kill += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const [{ tab, done }] = tabs.splice(0, 1);
+    done.catch(() => {});
+    await tab.close({ runBeforeUnload: false });
+    tabs.push(await work(kill));
+  }
+  for (const { done, tab } of tabs) {
+    take(await done);
+    await tab.close();
+  }
+  assert.equal(texts.size, 4);
+  const damaged = await page.evaluate(async () => {
+    const engine = await nexxo.createNexxo();
+    return engine.cache.verify();
+  });
+  assert.ok(damaged.records >= 9, 'each variant, what leads to it and its contents');
+  assert.equal(damaged.damaged, 0);
+});
+
+test('what is kept can be looked at, checked, thinned, cleared and carried over', async () => {
+  const first = await build();
+  const seen = await page.evaluate(async ({ files, options }) => {
+    const engine = await nexxo.createNexxo({ wait: false });
+    const project = engine.createProject({ files });
+    await project.build(options);
+    const stat = await engine.cache.stat();
+    const verified = await engine.cache.verify();
+    const archive = await engine.cache.export();
+    const cleared = await engine.cache.clear();
+    const empty = await engine.cache.stat();
+    // One bit of the last record.
+    const damaged = archive.slice();
+    damaged[damaged.length - 1] ^= 1;
+    const taken = [await engine.cache.import(damaged), await engine.cache.import(archive)];
+    const problem = await rejection(engine.cache.import(new Uint8Array([1, 2, 3])));
+    const cut = await rejection(engine.cache.import(archive.slice(0, -1)));
+    const thinned = await engine.cache.gc(10);
+    await engine.cache.import(archive);
+    engine.dispose();
+    const none = await nexxo.createNexxo({ cache: false });
+    const nothing = await none.cache.stat();
+    none.dispose();
+    return { stat, verified, cleared, empty, taken, problem, cut, thinned, nothing };
+  }, { files, options });
+  assert.equal(seen.stat.isKept, true);
+  assert.deepEqual([seen.stat.hits, seen.stat.misses], [1, 0]);
+  assert.ok(seen.stat.savedMs > 0);
+  assert.deepEqual(seen.stat.families.map(({ name, records }) => [name, records]), [['ways', 2], ['contents', 1]]);
+  assert.deepEqual(seen.verified, { records: 3, damaged: 0 });
+  assert.deepEqual([seen.cleared.leftBytes, seen.empty.bytes], [0, 0]);
+  assert.equal(seen.cleared.freedBytes, seen.stat.bytes);
+  assert.deepEqual(seen.taken, [{ records: 2 }, { records: 3 }]);
+  assert.equal(seen.problem.code, 'CACHE_UNUSABLE');
+  assert.equal(seen.cut.code, 'CACHE_UNUSABLE');
+  assert.ok(seen.thinned.leftBytes <= 10);
+  assert.deepEqual([seen.nothing.isKept, seen.nothing.bytes], [false, 0]);
+  await comeBack();
+  const again = await build();
+  assert.deepEqual(outcomes(again), ['hit']);
+  assert.deepEqual(again.results, first.results);
+});
+
+test('a first visit finds what the command has built, without the engine', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nexxo-seed-'));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, 'app', path)), { recursive: true });
+      writeFileSync(join(folder, 'app', path), text);
+    }
+    writeFileSync(join(folder, 'app/nexxo.config.json'), JSON.stringify(options));
+    const command = (...args) => {
+      const { status, stderr, stdout } = spawnSync(process.env.NEXXO_BIN, [...args, '--cache-dir', join(folder, 'cache')], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr + stdout);
+    };
+    command('build', join(folder, 'app'), '--workspace-root', join(folder, 'app'));
+    command('cache', 'export', join(folder, 'seed.nxc'));
+    server.answers.set('/seed.nxc', { body: readFileSync(join(folder, 'seed.nxc')) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  const made = await build({ create: { cache: false } });
+  await page.route('**/nexxo.wasm', (route) => route.abort());
+  // The configuration is one of the project's files for the command, and is read by no module.
+  const seeded = await build({ create: { cache: { seed: '/seed.nxc' } } });
+  assert.deepEqual(outcomes(seeded), ['hit']);
+  assert.deepEqual(seeded.results, made.results);
+  await page.unroute('**/nexxo.wasm');
+
+  // A seed that is none, or not there, costs a line in the console.
+  server.answers.set('/nonsense.nxc', { body: 'nonsense' });
+  for (const seed of ['/nonsense.nxc', '/missing.nxc']) {
+    await page.evaluate(() => new Promise((done) => (indexedDB.deleteDatabase('nexxo-cache-1').onsuccess = done)));
+    await comeBack();
+    const unseeded = await build({ create: { cache: { seed } } });
+    assert.deepEqual(outcomes(unseeded), ['miss'], seed);
+    assert.deepEqual(unseeded.results, made.results);
+  }
 });

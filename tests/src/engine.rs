@@ -9,15 +9,18 @@ use std::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use nexxo::{
   Context, build,
+  cache::{Cache, Lookup},
   diagnostic::format as format_diagnostic,
   hooks::Plugins,
   host::{BoxFuture, Host},
   orchestrator::{CancelToken, EventSink, Job},
   protocol::{BuildResult, Diagnostic, ExplainEvent, OutputFile, OutputKind},
   request::{read_options, read_transform_request},
-  snapshot::Sources,
+  snapshot::{Snapshot, Sources},
+  store::{MemoryStore, Store},
   transform,
 };
+use nexxo_cli::store::FileStore;
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,13 +39,21 @@ pub struct Observed {
   pub broken: Vec<String>,
 }
 
+/// In what other way a build is made as well, which has to give the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Also {
+  Nothing,
+  /// In a context, more than once.
+  InContext,
+  /// Kept in every store, and found there.
+  FromCaches,
+}
+
 /// Does what a fixture asks for.
-///
-/// With `in_context`, a build is repeated in a context, which has to give the same.
-pub async fn check(fixture: &Fixture, in_context: bool) -> Observed {
+pub async fn check(fixture: &Fixture, also: Also) -> Observed {
   match &fixture.request {
     Request::Transform(request) => check_transform(fixture, request),
-    Request::Build(options) => check_build(fixture, options, in_context).await,
+    Request::Build(options) => check_build(fixture, options, also).await,
   }
 }
 
@@ -85,9 +96,9 @@ struct Built {
   events: Vec<Value>,
 }
 
-async fn check_build(fixture: &Fixture, options: &Value, in_context: bool) -> Observed {
+async fn check_build(fixture: &Fixture, written: &Value, also: Also) -> Observed {
   let mut observed = Observed::default();
-  let options = match read_options(options) {
+  let options = match read_options(written) {
     Ok(options) => options,
     Err(diagnostics) => return refused(&diagnostics),
   };
@@ -100,7 +111,10 @@ async fn check_build(fixture: &Fixture, options: &Value, in_context: bool) -> Ob
   let mut built = Built { outcome, events: job.take() };
 
   let steps = &fixture.steps[1..];
-  if in_context || !steps.is_empty() {
+  if also == Also::FromCaches {
+    observed.compare_with_caches(written, &sources.snapshot(), &built).await;
+  }
+  if also == Also::InContext || !steps.is_empty() {
     let context = Context::new(options.clone(), Plugins::default());
     let outcome = context.rebuild(&sources.snapshot(), None, &job.job()).await;
     let first = Built { outcome, events: job.take() };
@@ -208,6 +222,45 @@ impl Observed {
         self.sections.push(Section::new(format!("map {name}"), format!("{text}sha256 {hash}\n")));
       }
       Err(problem) => self.broken.push(format!("the map {name}: {problem}")),
+    }
+  }
+
+  /// Keeps a build in each store there is, as if it had taken long, and finds it again.
+  async fn compare_with_caches(&mut self, written: &Value, snapshot: &Snapshot, built: &Built) {
+    let folder = match tempfile::tempdir() {
+      Ok(folder) => folder,
+      Err(error) => return self.broken.push(error.to_string()),
+    };
+    let stores: [(&str, Arc<dyn Store>); 2] = [
+      ("memory", Arc::new(MemoryStore::new(1 << 28))),
+      ("files", Arc::new(FileStore::new(folder.path(), 1 << 28))),
+    ];
+    for (name, store) in stores {
+      let cache = Cache::new(store, Arc::new(Clock::new()));
+      let what = format!("a build that is kept in {name}");
+      let search = cache.look_up(written, &Plugins::default(), snapshot).await;
+      let recording = match search {
+        Lookup::Missed(recording) => recording,
+        Lookup::Found(_) => return self.broken.push(format!("{what}: found before it was made")),
+        Lookup::Unkept(_) => return,
+      };
+      let Ok(options) = read_options(written) else { return };
+      let job = Collecting::default();
+      let outcome = build(&options, &recording.snapshot(), &Plugins::default(), &job.job()).await;
+      let watched = Built { outcome, events: job.take() };
+      self.compare(&what, &watched, "a plain one", built);
+      let Ok(result) = &watched.outcome else { return };
+      cache.publish(&recording, result, f64::MAX).await;
+      match cache.look_up(written, &Plugins::default(), snapshot).await {
+        Lookup::Found(found) => {
+          let found = Built { outcome: Ok(found.result), events: Vec::new() };
+          self.compare(&what, &found, "a plain one", built);
+        }
+        Lookup::Missed(missed) if result.ok => {
+          self.broken.push(format!("{what} is not found: {}", missed.reason));
+        }
+        _ => {}
+      }
     }
   }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use similar::TextDiff;
 
 use crate::{
-  engine::{check, first_difference},
+  engine::{Also, check, first_difference},
   fixture::{Fixture, Section, write_sections},
 };
 
@@ -83,10 +83,10 @@ impl Crew {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let mut answers = Vec::new();
     for (index, engine) in self.engines.iter().enumerate() {
-      // One process repeats the build in a context, one leaves its outputs to be run.
+      // One process leaves its outputs to be run, one repeats the build in a context, one by caches.
       let question = json!({
         "path": path,
-        "inContext": index == 1,
+        "also": index,
         "writeTo": (index == 0 && runs).then(|| folder.path()),
       });
       answers.push(ask(engine, &question, || engine_process(THREADS[index]))?);
@@ -274,7 +274,12 @@ async fn answer(question: Value) -> Value {
     Ok(fixture) => fixture,
     Err(problem) => return json!({ "failed": problem }),
   };
-  let observed = check(&fixture, question["inContext"] == true).await;
+  let also = match question["also"].as_u64() {
+    Some(1) => Also::InContext,
+    Some(2) => Also::FromCaches,
+    _ => Also::Nothing,
+  };
+  let observed = check(&fixture, also).await;
   if let Some(folder) = question["writeTo"].as_str() {
     for (name, contents) in &observed.files {
       let path = Path::new(folder).join(name);

@@ -355,7 +355,10 @@ fn remote(scene: &Scene, url: &str, settings: &[(&str, &str)]) -> Built {
   scene.take("out", command.output().unwrap())
 }
 
-fn shares(url: &str) {
+fn shares(url: &str, credentials: &[(&str, &str)]) {
+  let remote = |scene: &Scene, url: &str, settings: &[(&str, &str)]| {
+    remote(scene, url, &[credentials, settings].concat())
+  };
   let scene = Scene::new();
   let cold = scene.cold();
   let first = remote(&scene, url, &[]);
@@ -381,7 +384,42 @@ fn shares(url: &str) {
 #[test]
 fn machines_share_a_folder() {
   let folder = tempfile::tempdir().unwrap();
-  shares(&format!("fs://{}", folder.path().display()));
+  shares(&format!("fs://{}", folder.path().display()), &[]);
+}
+
+#[test]
+fn machines_share_a_bucket() {
+  let folder = tempfile::tempdir().unwrap();
+  fs::create_dir(folder.path().join("bucket")).unwrap();
+  let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
+  let mut service = s3s::service::S3ServiceBuilder::new(files);
+  service.set_auth(s3s::auth::SimpleAuth::from_single("key", "secret"));
+  let service = service.build();
+  let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+  let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+  let address = listener.local_addr().unwrap();
+  runtime.spawn(async move {
+    while let Ok((socket, _)) = listener.accept().await {
+      let service = service.clone();
+      tokio::spawn(async move {
+        let socket = hyper_util::rt::TokioIo::new(socket);
+        let server =
+          hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+        let _ = server.serve_connection(socket, service).await;
+      });
+    }
+  });
+  let url = format!("s3://bucket/nexxo?region=us-east-1&endpoint=http://{address}");
+  let credentials = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+  shares(&url, &credentials);
+  // The records are where they were to be.
+  assert!(!files_below(&folder.path().join("bucket/nexxo")).is_empty());
+  // Who has no credentials has no cache, and a build.
+  let scene = Scene::new();
+  let refused =
+    remote(&scene, &url, &[("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "wrong")]);
+  assert_eq!(refused.outcome, "miss");
+  assert_eq!(refused.said.lines().count(), 1, "{}", refused.said);
 }
 
 #[test]
@@ -400,7 +438,7 @@ fn machines_share_a_redis() {
     assert!(std::time::Instant::now() < end, "the server does not listen");
     thread::sleep(Duration::from_millis(20));
   }
-  let done = std::panic::catch_unwind(|| shares(&format!("redis://127.0.0.1:{port}")));
+  let done = std::panic::catch_unwind(|| shares(&format!("redis://127.0.0.1:{port}"), &[]));
   let _ = server.kill();
   let _ = server.wait();
   done.unwrap();

@@ -7,6 +7,8 @@ import type { Digest, Head } from './records.ts';
 
 /** `ways` lead to results, `contents` are those of output files. */
 export type Family = 'ways' | 'contents';
+/** In the order by which archives name them. */
+export const families: Family[] = ['ways', 'contents'];
 
 export interface Entry {
   family: Family;
@@ -20,6 +22,11 @@ export interface RecordStore {
   isNew(): Promise<boolean>;
   get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]>;
   commit(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void>;
+  usage(): Promise<Map<Family, { records: number; bytes: number }>>;
+  keys(family: Family): Promise<string[]>;
+  /** Removes what was not used for the longest, until there are so many bytes at most. */
+  shrink(maxBytes: number): Promise<void>;
+  clear(): Promise<void>;
 }
 
 export interface Found {
@@ -45,25 +52,25 @@ const decoder = new TextDecoder();
 
 /** A store with the rules of a cache. */
 export class Cache {
-  readonly #store: RecordStore;
+  readonly store: RecordStore;
   readonly #engine: string;
 
   /** `engine` is what it is known by: the results of another are none of its. */
   constructor(store: RecordStore, engine: string) {
-    this.#store = store;
+    this.store = store;
     this.#engine = engine;
   }
 
   /** Whether there cannot be anything yet. */
   isNew(): Promise<boolean> {
-    return this.#store.isNew().catch(() => true);
+    return this.store.isNew().catch(() => true);
   }
 
   /** Searches for the result of a build of the files with these digests. */
   async lookUp(options: BuildOptions, files: ReadonlyMap<string, Promise<Digest>>): Promise<Found | Missed> {
     const answers = new Answers(files);
     const asked = new Set<string>();
-    let key = await digest(`nexxo request 1\0${this.#engine}\0tab `, JSON.stringify(relevant(options)));
+    let key = await digest(`nexxo request 2\0${this.#engine}\0`, JSON.stringify(relevant(options)));
     let reason = 'nothing like it was built before';
     let bytes = 0;
     for (let step = 0; step < mostSteps; step += 1) {
@@ -150,7 +157,7 @@ export class Cache {
 
   async #get(family: Family, keys: string[]): Promise<(Uint8Array | undefined)[]> {
     try {
-      return await this.#store.get(family, keys);
+      return await this.store.get(family, keys);
     } catch {
       return [];
     }
@@ -158,7 +165,7 @@ export class Cache {
 
   async #commit(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void> {
     try {
-      await this.#store.commit(writes, removals);
+      await this.store.commit(writes, removals);
     } catch {
       // Then it is made again the next time.
     }
@@ -170,8 +177,27 @@ export function canBeKept(options: BuildOptions, hooks: readonly unknown[]): boo
   return hooks.length === 0 && options.explain !== true;
 }
 
-/** What of the options has to do with the result. */
-function relevant({ explain: _, limits, ...options }: BuildOptions): unknown {
-  const { deadlineMs: _1, ...bounds } = limits ?? {};
-  return { ...options, limits: bounds };
+/** Sections of the options, whose fields may be written in any order. */
+const sections = ['limits', 'output', 'resolve', 'transform'];
+
+/** What of the options has to do with the result, in one way of writing it: the command writes the same (`crates/nexxo/src/cache.rs`). */
+export function relevant(options: BuildOptions): unknown {
+  const { explain: _, cwd, ...fields } = options as Record<string, unknown>;
+  for (const name of sections) {
+    const section = fields[name];
+    if (typeof section !== 'object' || section === null || Array.isArray(section)) continue;
+    const inner = { ...section } as Record<string, unknown>;
+    if (name === 'limits') delete inner['deadlineMs'];
+    // Where the files go is no part of them.
+    if (name === 'output') delete inner['dir'];
+    const sortedInner = sorted(inner);
+    fields[name] = Object.keys(sortedInner).length === 0 ? null : sortedInner;
+  }
+  return sorted(cwd === '/' ? fields : { cwd, ...fields });
+}
+
+/** The fields that say something, in the order of their names. */
+function sorted(section: Record<string, unknown>): Record<string, unknown> {
+  const fields = Object.entries(section).filter(([, value]) => value !== undefined && value !== null);
+  return Object.fromEntries(fields.sort(([one], [other]) => (one < other ? -1 : 1)));
 }

@@ -15,9 +15,11 @@ export interface CreateOptions {
   worker?: URL | string | (() => Worker);
   /**
    * Keeps results of builds in the origin's IndexedDB, so that a build whose files are as they were needs no engine.
-   * Default `true`; `false` for none, or the most bytes to keep, default 256 MiB.
+   * Default `true`; `false` for none, or the most bytes to keep, default 256 MiB. `seed` is the address of an archive
+   * (of `nexxo.cache.export()` or the command's `nexxo cache export`), which a first visit takes over: what was built
+   * elsewhere by the same engine from the same files need not be built here.
    */
-  cache?: boolean | { maxBytes?: number };
+  cache?: boolean | { maxBytes?: number; seed?: URL | string };
   /** Whether to wait for the engine. Without it, builds wait, unless their results were kept. Default `true`. */
   wait?: boolean;
   /** Aborting it gives up the start. */
@@ -29,7 +31,9 @@ const defaultCacheBytes = 256 * 2 ** 20;
 /** Starts an engine in a worker of its own. Unless it does not wait, it rejects with `WASM_UNAVAILABLE` or `WORKER_UNAVAILABLE`. */
 export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const { cache = true, wait = true } = options;
-  const settings = cache === false ? undefined : { maxBytes: (cache === true ? undefined : cache.maxBytes) ?? defaultCacheBytes, comesFirst: !wait };
+  const { maxBytes = defaultCacheBytes, seed } = typeof cache === 'object' ? cache : {};
+  const seeding = seed === undefined ? {} : { seed: addressOf(seed).href };
+  const settings = cache === false ? undefined : { maxBytes, comesFirst: !wait, ...seeding };
   const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
   void nexxo.start(options.signal);
   if (wait) await nexxo.readyOrGone();

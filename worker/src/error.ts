@@ -105,6 +105,10 @@ export function bystander(diagnostic: Diagnostic): Diagnostic {
   return { ...diagnostic, notes: [...diagnostic.notes, 'Another request in the same worker caused it.'] };
 }
 
+export function cacheUnusable(what: string, problem: string): Diagnostic {
+  return error('CACHE_UNUSABLE', `${what} cannot be used: ${problem}.`, 'See that it is whole, and that the browser lets this page keep data.');
+}
+
 export function wasmUnavailable(from: string, problem: string): Diagnostic {
   return error(
     'WASM_UNAVAILABLE',

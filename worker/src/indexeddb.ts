@@ -1,11 +1,11 @@
 // This file keeps records in IndexedDB. Every tab of an origin reads and writes
 // the same ones; a browser may take all of them at any time.
 
+import { families } from './cache.ts';
 import type { Entry, Family, RecordStore } from './cache.ts';
 
 /** Another layout has another name: a database that never changes its version blocks no tab. */
 const databaseName = 'nexxo-cache-1';
-const families: Family[] = ['ways', 'contents'];
 const usesName = 'uses';
 
 /** What takes longer is given up: some databases never answer. */
@@ -53,14 +53,14 @@ export class IndexedDbStore implements RecordStore {
       if (!isQuota(thrown)) throw thrown;
       // What was not used for long makes room; where that does not help, there is none.
       try {
-        await this.#evict(this.#maxBytes / 4);
+        await this.shrink(this.#maxBytes / 4);
         await this.#write(writes, removals);
       } catch (again) {
         this.#isReadOnly = true;
         throw again;
       }
     }
-    await this.#evict(this.#maxBytes);
+    await this.shrink(this.#maxBytes);
   }
 
   #write(writes: Entry[], removals: { family: Family; key: string }[]): Promise<void> {
@@ -88,8 +88,35 @@ export class IndexedDbStore implements RecordStore {
     });
   }
 
-  /** Removes what was not used for the longest, until there are so many bytes at most. */
-  #evict(maxBytes: number): Promise<void> {
+  keys(family: Family): Promise<string[]> {
+    return this.#run([family], 'readonly', async (transaction) => {
+      const keys = await settled<IDBValidKey[]>(transaction.objectStore(family).getAllKeys());
+      return keys.map(String);
+    });
+  }
+
+  usage(): Promise<Map<Family, { records: number; bytes: number }>> {
+    return this.#run([usesName], 'readonly', async (transaction) => {
+      const uses = transaction.objectStore(usesName);
+      const [names, all] = await Promise.all([settled<IDBValidKey[]>(uses.getAllKeys()), settled<Use[]>(uses.getAll())]);
+      const usage = new Map<Family, { records: number; bytes: number }>();
+      for (const [at, { bytes }] of all.entries()) {
+        const family = String(names[at]).split(' ')[0] as Family;
+        const known = usage.get(family) ?? { records: 0, bytes: 0 };
+        usage.set(family, { records: known.records + 1, bytes: known.bytes + bytes });
+      }
+      return usage;
+    });
+  }
+
+  clear(): Promise<void> {
+    this.#isReadOnly = false;
+    return this.#run([...families, usesName], 'readwrite', async (transaction) => {
+      for (const name of [...families, usesName]) transaction.objectStore(name).clear();
+    });
+  }
+
+  shrink(maxBytes: number): Promise<void> {
     return this.#run([...families, usesName], 'readwrite', async (transaction) => {
       const uses = transaction.objectStore(usesName);
       const [names, all] = await Promise.all([settled<IDBValidKey[]>(uses.getAllKeys()), settled<Use[]>(uses.getAll())]);

@@ -1,6 +1,7 @@
 // This file keeps one worker going: every request has an id and a promise, and
 // a worker that stops, runs out of memory or does not answer is replaced.
 
+import { CacheCare } from './cache-care.ts';
 import {
   NexxoError,
   bystander,
@@ -104,6 +105,9 @@ export class Nexxo {
   get version(): string {
     return this.#version;
   }
+
+  /** What is kept between visits. */
+  readonly cache: CacheCare = new CacheCare((action) => this.send<never>((id) => ({ type: 'care', id, action }), {}).result);
 
   readonly #openPort: OpenPort;
   readonly #cache: CacheSettings | undefined;

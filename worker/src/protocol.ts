@@ -436,6 +436,7 @@ export type ToWorker =
   | { type: 'hook-done'; call: number; ok: true; value: unknown }
   | { type: 'hook-done'; call: number; ok: false; message: string }
   | { type: 'ping'; id: number }
+  | { type: 'care'; id: number; action: CareAction }
   | { type: 'fault'; id: number; kind: FaultKind };
 
 /** From the worker to the page. */
@@ -456,6 +457,28 @@ export interface CacheSettings {
   maxBytes: number;
   /** Whether builds are asked for before the engine is there: then the cache is asked before the engine is compiled. */
   comesFirst: boolean;
+  /** Where an archive is that is taken over on a first visit. */
+  seed?: string;
+}
+
+/** What is done about what is kept. */
+export type CareAction =
+  | { do: 'stat' | 'verify' | 'clear' | 'export' }
+  | { do: 'gc'; maxBytes: number }
+  | { do: 'import'; archive: Uint8Array };
+
+/** What is kept between visits, and what came of it since the worker was started. */
+export interface CacheStat {
+  /** Whether there is a place for it: none under Node, in a page that is not secure, and with `cache: false`. */
+  isKept: boolean;
+  bytes: number;
+  maxBytes: number;
+  /** `ways` lead to results, `contents` are those of output files. */
+  families: { name: 'ways' | 'contents'; records: number; bytes: number }[];
+  hits: number;
+  misses: number;
+  /** What the builds took whose results were found, less the searches, in milliseconds. */
+  savedMs: number;
 }
 
 /** What `start` is answered with: the compiled module, where it can be sent. */

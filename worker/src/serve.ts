@@ -3,9 +3,10 @@
 
 import init, * as wasm from './nexxo_wasm.js';
 import { canBeKept } from './cache.ts';
+import { care, imported } from './care.ts';
 import type { Cache, Found, Missed } from './cache.ts';
-import { faultUnavailable, notOpen, problemOf, wasmUnavailable } from './error.ts';
-import type { BuildOptions, BuildResult, CacheEvent, CacheSettings, Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
+import { cacheUnusable, faultUnavailable, notOpen, problemOf, wasmUnavailable } from './error.ts';
+import type { BuildOptions, BuildResult, CacheEvent, CacheSettings, CacheStat, CareAction, Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
 import { digest } from './records.ts';
 import type { Digest } from './records.ts';
 
@@ -67,6 +68,9 @@ export const engineId = __NEXXO_ENGINE__;
 
 const encoder = new TextEncoder();
 
+/** The answers of no cache at all. */
+const nothingKept = { bytes: 0, families: [], records: 0, damaged: 0, freedBytes: 0, leftBytes: 0 };
+
 /** Serves one page by one instance, until that breaks. */
 export class Server {
   readonly #scope: Scope;
@@ -75,6 +79,12 @@ export class Server {
   #early: ToWorker[] = [];
   #cache: Cache | undefined;
   readonly #ledgers = new Map<number, Ledger>();
+  #cacheSettings: CacheSettings | undefined;
+  /** What searches came to. */
+  readonly #found = { hits: 0, misses: 0, savedMs: 0 };
+  /** Fulfilled when what a first visit brings along is there, or when nothing is to be gained by it any more. */
+  #seeded: Promise<unknown> = Promise.resolve();
+  #endSeeding: () => void = () => {};
   /** Searches for results, by the id of who asked. */
   readonly #searches = new Map<number, Search>();
   /** Fulfilled when a search has ended. */
@@ -96,7 +106,9 @@ export class Server {
   receive(message: ToWorker): void {
     if (this.#state === 'broken') return;
     if (this.#cache !== undefined) this.#note(this.#cache, message);
-    if (this.#state === 'serving') {
+    // It needs no engine.
+    if (message.type === 'care' && this.#state !== 'new') void this.#care(message);
+    else if (this.#state === 'serving') {
       this.#guard(() => this.#handle(message));
     } else if (message.type === 'start' && this.#state === 'new') {
       this.#state = 'starting';
@@ -118,20 +130,27 @@ export class Server {
 
   async #start({ id, wasm: source, cache }: ToWorker & { type: 'start' }): Promise<void> {
     let module: WebAssembly.Module;
+    this.#cacheSettings = cache;
     if (cache !== undefined) this.#cache = this.#scope.openCache(cache);
+    if (cache?.seed !== undefined && this.#cache !== undefined) {
+      const seeded = this.#seed(this.#cache, cache.seed);
+      this.#seeded = Promise.race([seeded, new Promise<void>((resolve) => (this.#endSeeding = resolve))]);
+    }
     // To compile takes all processors there are, and what was kept is worth more.
-    if (cache?.comesFirst === true && (await this.#cache?.isNew()) === false) await Promise.race([this.#firstSearch, pause(headStartMs)]);
+    const hasSome = cache?.seed !== undefined || (cache?.comesFirst === true && (await this.#cache?.isNew()) === false);
+    if (cache?.comesFirst === true && hasSome) await Promise.race([this.#firstSearch, pause(headStartMs)]);
     try {
       if (source instanceof WebAssembly.Module) module = source;
       else if (source instanceof ArrayBuffer) module = await WebAssembly.compile(source);
       else module = await this.#scope.compile(source ?? this.#scope.defaultWasm);
       this.#listenForPanics();
+      this.#endSeeding();
       // An instance takes this thread for a while: whoever waits for what may be kept is served first.
       await this.#searched();
       await init({ module_or_path: module });
     } catch (thrown) {
-      // What was found needs no engine.
-      await this.#searched();
+      // What was found needs no engine, and neither does what can still come.
+      await Promise.all([this.#seeded, this.#searched()]);
       const from = typeof source === 'string' ? source : source === undefined ? this.#scope.defaultWasm : undefined;
       const where = from === undefined ? 'what was given' : `\`${from}\``;
       this.#scope.post({ type: 'settled', id, ok: false, diagnostic: wasmUnavailable(where, problemOf(thrown)) }, []);
@@ -145,6 +164,32 @@ export class Server {
     const early = this.#early;
     this.#early = [];
     for (const message of early) this.#guard(() => this.#handle(message));
+  }
+
+  /** Takes over an archive where there cannot be anything yet. Whatever is wrong with it, builds are made. */
+  async #seed(cache: Cache, seed: string): Promise<void> {
+    try {
+      if (!(await cache.isNew())) return;
+      const response = await fetch(seed);
+      if (!response.ok) throw new Error(`the server answered with status ${response.status}`);
+      await imported(cache.store, new Uint8Array(await response.arrayBuffer()));
+    } catch (thrown) {
+      console.warn(cacheUnusable(`The seed \`${seed}\``, problemOf(thrown)).message);
+    }
+  }
+
+  async #care({ id, action }: { id: number; action: CareAction }): Promise<void> {
+    const store = this.#cache?.store;
+    const none = store === undefined;
+    try {
+      // Where there is no place, there is nothing in it.
+      const value = none ? nothingKept : ((await care(store, action)) as object);
+      if (action.do === 'export') return this.#settle(id, none ? new Uint8Array() : value);
+      const about: Omit<CacheStat, 'bytes' | 'families'> = { isKept: !none, maxBytes: this.#cacheSettings?.maxBytes ?? 0, ...this.#found };
+      this.#settle(id, action.do === 'stat' ? { ...about, ...value } : value);
+    } catch (thrown) {
+      this.#refuse(id, cacheUnusable(action.do === 'import' ? 'The archive' : 'What is kept', problemOf(thrown)));
+    }
   }
 
   /** Waits for the searches that are under way. */
@@ -224,7 +269,9 @@ export class Server {
   #search(cache: Cache, message: ToWorker & { type: 'build' | 'rebuild' }, options: BuildOptions, ledger: Ledger): void {
     const { id } = message;
     const { revision } = ledger;
-    const search: Search = { ended: cache.lookUp(options, new Map(ledger.files)), isOfNow: () => ledger.revision === revision };
+    const files = new Map(ledger.files);
+    const since = performance.now();
+    const search: Search = { ended: this.#seeded.then(() => cache.lookUp(options, files)), isOfNow: () => ledger.revision === revision };
     this.#searches.set(id, search);
     void search.ended.then((found) => {
       search.found = found;
@@ -232,6 +279,8 @@ export class Server {
       if (!('result' in found) || this.#state === 'broken' || this.#searches.get(id) !== search) return;
       // Whoever goes on from it would never hear of what was written meanwhile.
       if (!search.isOfNow()) return void this.#searches.delete(id);
+      this.#found.hits += 1;
+      this.#found.savedMs += Math.max(found.costMs - (performance.now() - since), 0);
       this.#tellOfCache(message, { type: 'cache', outcome: 'hit', bytes: found.bytes, savedMs: found.costMs });
       const { result: value } = found;
       const goesOn = message.type === 'rebuild';
@@ -271,6 +320,7 @@ export class Server {
       }
       // What is built now has to be what was searched for, or it would be kept as another's.
       if ('result' in found || !search.isOfNow()) return build(cancel, onEvent, false);
+      this.#found.misses += 1;
       onEvent({ type: 'cache', outcome: 'miss', reason: found.reason, bytes: 0, savedMs: 0 });
       const since = performance.now();
       const { questions, ...result } = (await build(cancel, onEvent, true)) as BuildResult & { questions?: string };
@@ -344,6 +394,9 @@ export class Server {
         return;
       case 'fault':
         this.#fault(message);
+        return;
+      case 'care':
+        // Is answered as it comes in.
         return;
     }
   }

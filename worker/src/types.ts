@@ -1,6 +1,7 @@
 // This file lists the types that users of the package see, in the browser and
 // under Node alike. Messages and the worker's side are not among them.
 
+export type { CacheCare } from './cache-care.ts';
 export type { Dev, DevPage, DevReport, PagePort } from './dev.ts';
 export type { Contents } from './files.ts';
 export type { Nexxo, RestartEvent } from './nexxo.ts';
@@ -27,6 +28,7 @@ export type {
   BuildOptions,
   CacheEvent,
   CacheOutcome,
+  CacheStat,
   ChunkEvent,
   ChunkGroup,
   ChunkReason,

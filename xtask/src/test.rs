@@ -303,20 +303,27 @@ fn specs(context: &mut Context) -> Result<Counts> {
 fn serve(context: &mut Context) -> Result<Counts> {
   let chromium = setup::chromium()?;
   setup::npm_packages(&root().join("examples/react-ts"), "the example, which is served")?;
-  // As the tests in Rust have it: anything less would compile crates anew with other features.
+  let command = command_under_test(context)?;
+  test_files(&["tests/serve"], node().env("NEXXO_BIN", command).env("NEXXO_CHROMIUM", chromium))
+}
+
+/// The native command, as the tests in Rust have it: anything less would compile crates anew with
+/// other features.
+fn command_under_test(context: &mut Context) -> Result<PathBuf> {
   run(&mut context.rust.cargo(["test", "--workspace", "--profile", "fast", "--no-run"]))?;
   let name = format!("nexxo-under-test{}", std::env::consts::EXE_SUFFIX);
-  let command = target().join("fast").join(name);
-  test_files(&["tests/serve"], node().env("NEXXO_BIN", command).env("NEXXO_CHROMIUM", chromium))
+  Ok(target().join("fast").join(name))
 }
 
 fn browser(context: &mut Context) -> Result<Counts> {
   let chromium = setup::chromium()?;
   let page = context.page()?;
   let package = context.package()?;
+  let command = command_under_test(context)?;
   test_files(
     &["tests/browser", "tests/page"],
     node()
+      .env("NEXXO_BIN", command)
       .env("NEXXO_PKG_DIR", package.folder)
       .env("NEXXO_TARBALL", package.packed)
       .env("NEXXO_WWW_DIST", page)

@@ -11,12 +11,12 @@ mod kept;
 mod record;
 mod trail;
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use crate::{
   hooks::Plugins,
   host::Host,
-  protocol::{BuildOptions, BuildResult, Limits},
+  protocol::BuildResult,
   snapshot::Snapshot,
   store::{Batch, Family, Key, Store},
 };
@@ -24,6 +24,7 @@ use crate::{
 pub use kept::Word;
 pub(crate) use kept::{maybe_word, word};
 use record::Kind;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use trail::{Questions, Watched};
 
@@ -125,20 +126,16 @@ impl Cache {
     Self { store, host }
   }
 
-  /// Searches for the result of a build. A store that fails has nothing.
-  pub async fn look_up(
-    &self,
-    options: &BuildOptions,
-    plugins: &Plugins,
-    snapshot: &Snapshot,
-  ) -> Lookup {
+  /// Searches for the result of a build with these options, as they are written. A store that
+  /// fails has nothing.
+  pub async fn look_up(&self, options: &Value, plugins: &Plugins, snapshot: &Snapshot) -> Lookup {
     if !plugins.is_empty() {
       return Lookup::Unkept("it has plugins, which may ask anything");
     }
-    if options.explain == Some(true) {
+    if options["explain"] == true {
       return Lookup::Unkept("it is to be explained, and so has to be made");
     }
-    if options.dev.is_some() {
+    if options.get("dev").is_some_and(|dev| !dev.is_null()) {
       return Lookup::Unkept("it is for development, which goes on from it");
     }
     let since_ms = self.host.now_ms();
@@ -232,23 +229,50 @@ impl Recording {
   }
 }
 
-/// Where all ways of a request begin. What does not change a result is not part of it.
-fn request_key(options: &BuildOptions) -> Key {
-  let mut options = options.clone();
-  options.explain = None;
-  if let Some(limits) = &mut options.limits {
-    limits.deadline_ms = None;
-  }
-  if options.limits == Some(Limits::default()) {
-    options.limits = None;
-  }
-  // As the engine that wrote it shows them; another engine begins elsewhere in any case.
+/// Sections of the options, whose fields may be written in any order.
+const SECTIONS: [&str; 4] = ["limits", "output", "resolve", "transform"];
+
+/// Where all ways of a request begin.
+fn request_key(options: &Value) -> Key {
   Key(digest(&[
-    b"nexxo request 1\0",
+    b"nexxo request 2\0",
     ENGINE_ID.as_bytes(),
     b"\0",
-    format!("{options:?}").as_bytes(),
+    relevant(options).to_string().as_bytes(),
   ]))
+}
+
+/// What of the options has to do with the result, in one way of writing it: a tab writes the same
+/// (`worker/src/cache.ts`).
+fn relevant(options: &Value) -> Value {
+  let mut fields = sorted(options);
+  fields.remove("explain");
+  if fields.get("cwd").is_some_and(|cwd| cwd == "/") {
+    fields.remove("cwd");
+  }
+  for name in SECTIONS {
+    let Some(section) = fields.get_mut(name).filter(|section| section.is_object()) else {
+      continue;
+    };
+    let mut inner = sorted(section);
+    match name {
+      "limits" => inner.remove("deadlineMs"),
+      // Where the files go is no part of them.
+      "output" => inner.remove("dir"),
+      _ => None,
+    };
+    *section = Value::Object(inner.into_iter().collect());
+    if section.as_object().is_some_and(serde_json::Map::is_empty) {
+      fields.remove(name);
+    }
+  }
+  Value::Object(fields.into_iter().collect())
+}
+
+/// The fields that say something, in the order of their names.
+fn sorted(section: &Value) -> BTreeMap<String, Value> {
+  let fields = section.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+  fields.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// SHA-256, which every browser has as well, over the parts one after the other.
@@ -262,19 +286,25 @@ pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-  use std::sync::Arc;
-
-  use super::{Cache, Lookup};
-  use crate::{
-    hooks::Plugins,
-    host::MemoryHost,
-    orchestrator::{CancelToken, Job, build},
-    protocol::{BuildOptions, BuildResult},
-    snapshot::Sources,
-    store::MemoryStore,
+  use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
   };
 
-  fn options(text: &str) -> BuildOptions {
+  use serde_json::Value;
+
+  use super::{Cache, Lookup, relevant};
+  use crate::{
+    hooks::Plugins,
+    host::{BoxFuture, MemoryHost},
+    orchestrator::{CancelToken, Job, build},
+    protocol::BuildResult,
+    request::read_options,
+    snapshot::Sources,
+    store::{Batch, Family, Found, Key, MemoryStore, Store, StoreError},
+  };
+
+  fn options(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
   }
 
@@ -293,13 +323,18 @@ mod tests {
 
   impl Scene {
     fn new() -> Self {
+      Self::over(Arc::new(MemoryStore::new(1 << 24)))
+    }
+
+    fn over(store: Arc<dyn Store>) -> Self {
       let host = Arc::new(MemoryHost::default());
-      let cache = Cache::new(Arc::new(MemoryStore::new(1 << 24)), Arc::<MemoryHost>::clone(&host));
+      let cache = Cache::new(store, Arc::<MemoryHost>::clone(&host));
       Self { cache, host }
     }
 
     /// Builds by way of the cache, and compares what it gives with a build without it.
-    async fn build(&self, options: &BuildOptions, sources: &Sources) -> (BuildResult, String) {
+    async fn build(&self, written: &Value, sources: &Sources) -> (BuildResult, String) {
+      let options = &read_options(written).unwrap();
       let plugins = Plugins::default();
       let job = Job {
         host: Arc::<MemoryHost>::clone(&self.host),
@@ -307,7 +342,7 @@ mod tests {
         events: None,
       };
       let cold = build(options, &sources.snapshot(), &plugins, &job).await.unwrap();
-      let (result, how) = match self.cache.look_up(options, &plugins, &sources.snapshot()).await {
+      let (result, how) = match self.cache.look_up(written, &plugins, &sources.snapshot()).await {
         Lookup::Found(found) => (found.result, "found".to_owned()),
         Lookup::Missed(recording) => {
           let result = build(options, &recording.snapshot(), &plugins, &job).await.unwrap();
@@ -392,6 +427,86 @@ mod tests {
     let hurried =
       options(r#"{"input":"src/main.ts","metafile":true,"limits":{"deadlineMs":9000}}"#);
     assert_eq!(scene.build(&hurried, &files).await.1, "found");
+  }
+
+  #[test]
+  fn requests_are_written_as_in_a_tab() {
+    let text = include_str!("../../../tests/cache/records.json");
+    let examples: Value = serde_json::from_str(text).unwrap();
+    for example in examples["requests"].as_array().unwrap() {
+      assert_eq!(relevant(&example["options"]).to_string(), example["text"].as_str().unwrap());
+    }
+  }
+
+  /// A store that fails once.
+  struct Flaky {
+    store: MemoryStore,
+    /// How many operations go before the one that fails.
+    left: AtomicUsize,
+    count: AtomicUsize,
+  }
+
+  impl Flaky {
+    fn fails(&self) -> Result<(), StoreError> {
+      self.count.fetch_add(1, Ordering::Relaxed);
+      if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
+        return Err(StoreError::Failed("it was to fail".to_owned()));
+      }
+      Ok(())
+    }
+  }
+
+  impl Store for Flaky {
+    fn get(&self, family: Family, keys: &[Key]) -> BoxFuture<Found> {
+      match self.fails() {
+        Ok(()) => self.store.get(family, keys),
+        Err(error) => Box::pin(std::future::ready(Err(error))),
+      }
+    }
+
+    fn commit(&self, batch: Batch) -> BoxFuture<Result<(), StoreError>> {
+      let failed = self.fails();
+      // A beginning of it may have got through.
+      let half = batch.writes.iter().take(1).cloned().collect();
+      let batch = if failed.is_err() { Batch { writes: half, ..Batch::default() } } else { batch };
+      let committed = self.store.commit(batch);
+      if let Err(error) = failed {
+        return Box::pin(std::future::ready(Err(error)));
+      }
+      committed
+    }
+  }
+
+  #[tokio::test]
+  async fn any_operation_of_a_store_may_fail_once() {
+    let options = options(ENTRY);
+    let states: Vec<Sources> = (0..3)
+      .map(|state| {
+        let lazy = format!("export default {state};");
+        sources(&[("src/main.ts", "import('./lazy');\nconsole.log(1);"), ("src/lazy.ts", &lazy)])
+      })
+      .collect();
+    let mut operations = usize::MAX;
+    let mut failing = 0;
+    while failing < operations {
+      let store = Arc::new(Flaky {
+        store: MemoryStore::new(1 << 24),
+        left: AtomicUsize::new(failing),
+        count: AtomicUsize::new(0),
+      });
+      let scene = Scene::over(Arc::<Flaky>::clone(&store));
+      // Compared with a build without it, each time.
+      for state in [0, 0, 1, 2, 1, 0, 2, 2] {
+        scene.build(&options, &states[state]).await;
+      }
+      operations = store.count.load(Ordering::Relaxed);
+      store.left.store(usize::MAX, Ordering::Relaxed);
+      for state in &states {
+        assert_eq!(scene.build(&options, state).await.1, "found", "operation {failing}");
+      }
+      failing += 1;
+    }
+    assert!(failing > 20, "only {failing} operations");
   }
 
   #[tokio::test]

@@ -126,7 +126,7 @@ impl Opened {
   ) -> Made {
     let options = &project.options;
     let since_ms = self.host.now_ms();
-    match self.cache.look_up(options, plugins, snapshot).await {
+    match self.cache.look_up(&project.written, plugins, snapshot).await {
       Lookup::Found(found) => {
         let saved_ms = found.cost_ms - (self.host.now_ms() - since_ms);
         let event =

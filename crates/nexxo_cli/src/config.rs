@@ -43,6 +43,9 @@ pub(crate) struct Project {
   /// The folder that the options' paths start from.
   pub(crate) cwd: PathBuf,
   pub(crate) options: BuildOptions,
+  /// The options as they are written, with what was made out of the folders: what the cache knows
+  /// a request by.
+  pub(crate) written: Value,
   pub(crate) out_dir: PathBuf,
   pub(crate) metafile: Option<PathBuf>,
   pub(crate) origin: Origin,
@@ -90,8 +93,12 @@ impl Project {
       folder => real_folder(&root.join(folder)).map_err(one)?,
     };
     options.cwd = Some(normalize_path(&format!("{root_in_view}{sub_folder}")).map_err(one)?);
-    if options.input.is_none() {
-      options.input = default_entry(&cwd).map(Input::One);
+    value["cwd"] = Value::from(options.cwd.clone());
+    if options.input.is_none()
+      && let Some(entry) = default_entry(&cwd)
+    {
+      value["input"] = Value::from(entry.as_str());
+      options.input = Some(Input::One(entry));
     }
     let dir = options.output.as_ref().and_then(|output| output.dir.as_deref()).unwrap_or("dist");
     let out_dir = cwd.join(dir);
@@ -100,7 +107,17 @@ impl Project {
       None if options.metafile == Some(true) => Some(cwd.join(DEFAULT_METAFILE)),
       None => None,
     };
-    Ok(Self { workspace_root, cwd, options, out_dir, metafile, origin, command, has_input })
+    Ok(Self {
+      workspace_root,
+      cwd,
+      options,
+      written: value,
+      out_dir,
+      metafile,
+      origin,
+      command,
+      has_input,
+    })
   }
 }
 

@@ -19,7 +19,7 @@ mod preview;
 mod remote;
 mod report;
 mod serve;
-mod store;
+pub mod store;
 mod transform;
 mod watch;
 mod write;

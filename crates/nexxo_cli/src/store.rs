@@ -43,7 +43,7 @@ const LEFT: u64 = 85;
 
 /// Records below a folder.
 #[derive(Debug)]
-pub(crate) struct FileStore {
+pub struct FileStore {
   root: PathBuf,
   max_bytes: u64,
   /// Why nothing is written any more.
@@ -67,7 +67,7 @@ pub(crate) struct Usage {
 
 impl FileStore {
   /// Records below `folder`, which need not be there yet, of at most so many bytes.
-  pub(crate) fn new(folder: &Path, max_bytes: u64) -> Self {
+  pub fn new(folder: &Path, max_bytes: u64) -> Self {
     Self { root: folder.join(LAYOUT), max_bytes, failure: Mutex::default() }
   }
 
