@@ -44,6 +44,7 @@ try {
   mkdirSync(out, { recursive: true });
   await bundle();
   copyFileSync(join(glue, 'nexxo_wasm_bg.wasm'), join(out, 'nexxo.wasm'));
+  copyFileSync(join(glue, 'nexxo_web_bg.wasm'), join(out, 'nexxo-web.wasm'));
   copyFileSync(join(here, '../LICENSE'), join(out, 'LICENSE'));
   writeTypes();
 } finally {

@@ -401,4 +401,8 @@ impl Host for Clock {
     let sleep: Pin<Box<_>> = Box::pin(tokio::time::sleep(Duration::from_millis(duration_ms)));
     sleep
   }
+
+  fn web(&self, request: nexxo_web::Request) -> BoxFuture<Option<nexxo_web::Reply>> {
+    Box::pin(std::future::ready(Some(nexxo_web::answer(&request))))
+  }
 }

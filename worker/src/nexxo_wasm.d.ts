@@ -49,6 +49,8 @@ export class CancelToken {
 }
 
 export function transform(code: string, request: TransformRequest): TransformResult;
+/** Says who answers what is asked of style sheets and pages. */
+export function setWeb(answer: (request: string) => Promise<string | undefined>): void;
 export function memoryBytes(): number;
 export function version(): string;
 /** What the engine is made of. */

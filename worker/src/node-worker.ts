@@ -13,6 +13,7 @@ if (port === null) throw new Error('`node-worker.js` is started by `nexxo`, as a
 const server = new Server({
   post: (message, transfer) => port.postMessage(message, transfer),
   defaultWasm: new URL('./nexxo.wasm', import.meta.url).href,
+  webWasm: new URL('./nexxo-web.wasm', import.meta.url).href,
   compile,
   // A process ends; the command has a cache on the disk.
   openCache: () => undefined,

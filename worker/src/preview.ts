@@ -153,6 +153,8 @@ export class Preview {
   #isBroken = false;
   #opening = 0;
   /** What was served, ready to be handed over without a copy. */
+  /** What patches show by its address, the newest first. */
+  readonly #patched: { fileName: string; contents: Uint8Array }[] = [];
   readonly #bodies = new Map<string, { contents: Uint8Array | string; body: Blob }>();
   #messages = 0;
   #spentMs = 0;
@@ -200,6 +202,7 @@ export class Preview {
       return undefined;
     }
     const result = await source.update();
+    this.#patched.unshift(...(result.outputFiles ?? []));
     if (result.ok) this.refresh(result.changed);
     return result;
   }
@@ -531,7 +534,8 @@ export class Preview {
   }
 
   #fileAt(path: string): Uint8Array | string | undefined {
-    const output = this.#result?.outputFiles.find(({ fileName }) => `/${fileName}` === path);
+    const isIt = ({ fileName }: { fileName: string }): boolean => `/${fileName}` === path;
+    const output = this.#result?.outputFiles.find(isIt) ?? this.#patched.find(isIt);
     return output?.contents ?? this.#source(`public${path}`);
   }
 

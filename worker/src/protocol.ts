@@ -27,6 +27,10 @@ export interface BuildOptions {
   /** The value of `this` at the top level of a module. Default `undefined`. */
   context?: string;
   output?: OutputOptions;
+  /** Where the output is served: `/`, `/app/`, `https://cdn.example/`; `./` for relative addresses. Default `/`. */
+  base?: string;
+  /** Assets of up to so many bytes are part of the module that imports them. Default 4096. */
+  assetsInlineLimit?: number;
   /** The output is for development: its modules can be replaced while it runs. */
   dev?: DevOptions;
   /** Report inputs, outputs, and who imports whom. Default `false`. */
@@ -200,6 +204,8 @@ export interface UpdateResult {
   patches: Patch[];
   /** Why all pages have to load again, where that is so: no patch can do. */
   reload?: string;
+  /** What the patches show by its address. */
+  outputFiles?: OutputFile[];
   diagnostics: Diagnostic[];
   /** Milliseconds. */
   durationMs: number;
@@ -238,6 +244,8 @@ export interface OutputFile {
   exports: string[];
   /** In the order of execution. */
   moduleIds: string[];
+  /** The style sheets that a page needs with a chunk and those that it imports, in their order; absent where there is none. */
+  styles?: string[];
 }
 
 /** What went wrong or deserves a look, where, and what to do about it. */

@@ -8,6 +8,7 @@ import type { Cache, Found, Missed } from './cache.ts';
 import { cacheUnusable, faultUnavailable, notOpen, problemOf, wasmUnavailable } from './error.ts';
 import type { BuildOptions, BuildResult, CacheEvent, CacheSettings, CacheStat, CareAction, Diagnostic, ExplainEvent, FaultKind, FromWorker, Pong, Started, ToWorker } from './protocol.ts';
 import { digest } from './records.ts';
+import { Web } from './web.ts';
 import type { Digest } from './records.ts';
 
 /** What a worker's thread has to offer. */
@@ -15,6 +16,8 @@ export interface Scope {
   post(message: FromWorker, transfer: ArrayBuffer[]): void;
   /** Where the engine's WebAssembly is, unless the page says otherwise. */
   readonly defaultWasm: string;
+  /** Where the WebAssembly for style sheets and pages is. */
+  readonly webWasm: string;
   compile(address: string): Promise<WebAssembly.Module>;
   /** Where results are kept between visits; nothing where there is no such place. */
   openCache(settings: CacheSettings): Cache | undefined;
@@ -148,6 +151,8 @@ export class Server {
       // An instance takes this thread for a while: whoever waits for what may be kept is served first.
       await this.#searched();
       await init({ module_or_path: module });
+      const web = new Web(() => this.#scope.compile(this.#scope.webWasm));
+      wasm.setWeb((request) => web.answer(request));
     } catch (thrown) {
       // What was found needs no engine, and neither does what can still come.
       await Promise.all([this.#seeded, this.#searched()]);

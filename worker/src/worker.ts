@@ -22,6 +22,7 @@ const scope = globalThis as unknown as WorkerScope;
 const server = new Server({
   post: (message, transfer) => scope.postMessage(message, transfer),
   defaultWasm: new URL('./nexxo.wasm', import.meta.url).href,
+  webWasm: new URL('./nexxo-web.wasm', import.meta.url).href,
   compile,
   openCache: ({ maxBytes }) =>
     // Neither is there on a page that is not secure.

@@ -41,7 +41,7 @@ impl Kind {
   fn features(self) -> &'static [&'static str] {
     match self {
       Kind::Play | Kind::Release => &[],
-      Kind::Test => &["--features", "fault"],
+      Kind::Test => &["fault"],
     }
   }
 }
@@ -63,34 +63,52 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   Ok(())
 }
 
-/// The folder with `nexxo_wasm.js` and `nexxo_wasm_bg.wasm`.
+/// What is compiled to WebAssembly, with its features: the engine, and the compiler of style sheets,
+/// which a page loads when it has the first of them.
+const PACKAGES: [(&str, &[&str]); 2] = [("nexxo_wasm", &[]), ("nexxo_web", &["compiler"])];
+
+/// The folder with `nexxo_wasm.js`, `nexxo_wasm_bg.wasm` and the same of `nexxo_web`.
 pub(crate) fn glue(kind: Kind) -> Result<PathBuf> {
   let rust = setup::rust(BUILD)?;
   let std_source = setup::std_source(&rust)?;
   let tool = bindgen(&rust)?;
-  let wasm =
-    step(&format!("Compile the engine to WebAssembly (profile {})", kind.profile()), || {
-      compile(&rust, &std_source, kind)
-    })?;
+  let what = format!("Compile the engine to WebAssembly (profile {})", kind.profile());
+  let made = step(&what, || {
+    let packages = PACKAGES.iter();
+    packages.map(|package| compile(&rust, &std_source, kind, *package)).collect::<Result<Vec<_>>>()
+  })?;
   let folder = scratch().join(kind.name()).join("glue");
-  let inputs = Inputs::default().path(&wasm)?.path(&tool)?;
+  let mut inputs = Inputs::default().path(&tool)?;
+  for wasm in &made {
+    inputs = inputs.path(wasm)?;
+  }
   let what = "Write its JavaScript by wasm-bindgen";
   step_if_changed(what, &inputs, &folder.join("nexxo_wasm_bg.wasm"), || {
     fresh_folder(&folder)?;
     let names = matches!(kind, Kind::Release).then_some("--no-names");
-    run(Command::new(&tool).arg(&wasm).arg(&folder).args(names))
+    made.iter().try_for_each(|wasm| run(Command::new(&tool).arg(wasm).arg(&folder).args(names)))
   })?;
   Ok(folder)
 }
 
-fn compile(rust: &Toolchain, std_source: &Path, kind: Kind) -> Result<PathBuf> {
-  let command =
-    rust.cargo(["build", "--lib", "--package", "nexxo_wasm", "--profile", kind.profile()]);
-  run(for_wasm(command, std_source).args(kind.features()))?;
-  let wasm = folder().join(TARGET).join(kind.profile()).join("nexxo_wasm.wasm");
+fn compile(
+  rust: &Toolchain,
+  std_source: &Path,
+  kind: Kind,
+  (package, features): (&str, &[&str]),
+) -> Result<PathBuf> {
+  let mut command =
+    for_wasm(rust.cargo(["build", "--lib", "--package", package]), std_source);
+  command.args(["--profile", kind.profile()]);
+  let own = if package == PACKAGES[0].0 { kind.features() } else { &[] };
+  for feature in features.iter().chain(own) {
+    command.args(["--features", feature]);
+  }
+  run(&mut command)?;
+  let wasm = folder().join(TARGET).join(kind.profile()).join(format!("{package}.wasm"));
   match wasm.is_file() {
     true => Ok(wasm),
-    false => Err(format!("{} was not made: is `nexxo_wasm` a `cdylib`?", wasm.display())),
+    false => Err(format!("{} was not made: is `{package}` a `cdylib`?", wasm.display())),
   }
 }
 

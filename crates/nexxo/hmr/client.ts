@@ -392,6 +392,29 @@ function invalidate(id: string, message: string | undefined): void {
   });
 }
 
+/** The style sheets that modules put into the page, by the modules' ids. An update changes the text in its place: nothing flashes, and the order stays. */
+const sheets = new Map<string, HTMLStyleElement>();
+(globalThis as { __nexxo_styles__?: unknown }).__nexxo_styles__ = {
+  set(id: string, text: string): void {
+    const { document } = globalThis;
+    if (document === undefined) return;
+    let sheet = sheets.get(id);
+    if (sheet === undefined) {
+      sheet = document.createElement('style');
+      sheet.dataset['nexxo'] = id;
+      const nonce = document.querySelector<HTMLScriptElement>('script[nonce]')?.nonce;
+      if (nonce) sheet.nonce = nonce;
+      sheets.set(id, sheet);
+      document.head.append(sheet);
+    }
+    sheet.textContent = text;
+  },
+  remove(id: string): void {
+    sheets.get(id)?.remove();
+    sheets.delete(id);
+  },
+};
+
 /** Shows files anew that are shown by their address. The rest of the page does not notice. */
 function refreshAssets(paths: string[]): void {
   const { document } = globalThis;

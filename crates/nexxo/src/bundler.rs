@@ -33,6 +33,7 @@ use crate::{
     Treeshake, Tsconfig,
   },
   snapshot::{GuardedView, normalize_path},
+  web::{self, Web},
 };
 
 /// What a build needs to know of its options, checked.
@@ -105,6 +106,11 @@ pub(crate) fn prepare(
     preserve_modules_root,
   } = output;
   let wraps = matches!(format, Some(Format::Iife | Format::Umd));
+  // Pages say where their scripts are, so that these can be kept by browsers for ever.
+  let has_pages = options.dev.is_none() && inputs(options).into_iter().any(web::is_page);
+  let hashed = || has_pages.then(|| "assets/[name]-[hash].js".to_owned());
+  let (entry_file_names, chunk_file_names) =
+    (entry_file_names.or_else(hashed), chunk_file_names.or_else(hashed));
   let options = BundlerOptions {
     input: Some(input),
     cwd: Some(cwd.clone()),
@@ -219,9 +225,11 @@ pub(crate) fn create(
   plugins: &Plugins,
   dev: Option<&DevOptions>,
   view: &Arc<GuardedView>,
+  web: &Arc<Web>,
 ) -> BuildResult<Bundler> {
   let shared = Arc::clone(view);
   let mut all = plugins.bridges(view);
+  all.push(web.plugin());
   all.extend(dev.into_iter().flat_map(hmr::plugins));
   with_view(shared, || Bundler::with_plugins(options, all))
 }

@@ -17,6 +17,7 @@ use crate::{
   },
   graph::Graph,
   protocol::{Alias, BuildOptions, Diagnostic, Format, ImportKind, Platform},
+  web,
   snapshot::{GuardedView, Snapshot},
 };
 
@@ -37,12 +38,29 @@ impl Checker<'_> {
   ) -> Vec<Diagnostic> {
     let mut diagnostics: Vec<Diagnostic> =
       messages.into_iter().filter_map(|message| self.translate_one(message, graph)).collect();
-    let lost = self.view.lost_failures();
+    let mut lost = self.view.lost_failures();
     if !lost.is_empty() {
+      // Where the kind of file is what is wrong, its import is the place to mend.
+      for failure in lost.iter_mut().filter(|failure| failure.range.is_none()) {
+        let Some(file) = failure.file.clone() else { continue };
+        let message = format!("Could not load {file}");
+        let of_import = diagnostics.iter().position(|diagnostic| {
+          diagnostic.code == "UNLOADABLE_MODULE" && diagnostic.message.starts_with(&message)
+        });
+        if let Some(at) = of_import {
+          let place = diagnostics.remove(at);
+          failure.file = place.file.or(Some(file));
+          (failure.range, failure.frame) = (place.range, place.frame);
+        }
+      }
       // What rolldown says of a hook that failed is that it failed.
-      diagnostics.retain(|diagnostic| {
-        !(matches!(diagnostic.code, "UNLOADABLE_MODULE" | "PLUGIN_ERROR")
-          && diagnostic.message.contains("threw an error"))
+      diagnostics.retain(|diagnostic| match diagnostic.code {
+        "UNLOADABLE_MODULE" => {
+          let message = diagnostic.message.trim_end_matches('.');
+          !message.contains("threw an error") && !web::is_style(message)
+        }
+        "PLUGIN_ERROR" => !diagnostic.message.contains("threw an error"),
+        _ => true,
       });
       diagnostics.extend(lost);
     }

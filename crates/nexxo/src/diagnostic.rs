@@ -145,13 +145,39 @@ pub(crate) fn nesting_too_deep(file: &str, text: &str, offset: usize, limit: u32
   .hint("Split the expression, or raise `limits.maxNesting` where the stack allows it.")
 }
 
-pub(crate) fn unsupported_css(file: &str) -> Diagnostic {
+pub(crate) fn no_web_compiler(file: &str) -> Diagnostic {
   Diagnostic::error(
-    "UNSUPPORTED_FEATURE",
-    format!("`{file}` is a style sheet, which is not bundled yet."),
+    "WEB_UNAVAILABLE",
+    format!("`{file}` needs what compiles style sheets and reads pages, which could not be loaded."),
   )
   .in_file(file)
-  .hint("Link it from the page, or give `.css` the type `text` in `moduleTypes`.")
+  .hint("Serve `nexxo-web.wasm` beside the worker, and let a Content-Security-Policy allow it.")
+}
+
+pub(crate) fn unsupported_query(file: &str, query: &str) -> Diagnostic {
+  Diagnostic::error(
+    "UNSUPPORTED_FEATURE",
+    format!("`{file}` is imported with `?{query}`, which is not built yet."),
+  )
+  .in_file(file)
+  .hint("Build it as an entry of its own, and use its address.")
+}
+
+pub(crate) fn invalid_css(problem: &str, file: &str) -> Diagnostic {
+  let (code, language) =
+    if file.ends_with(".css") { ("INVALID_CSS", "CSS") } else { ("INVALID_SASS", "Sass") };
+  Diagnostic::error(code, format!("`{file}` is no valid {language}: {}", sentence(problem)))
+    .hint("Correct it at the place that is shown.")
+}
+
+pub(crate) fn ignored_css(problem: &str, file: &str) -> Diagnostic {
+  Diagnostic::warning("IGNORED_CSS", format!("A part of `{file}` is left out: {}", sentence(problem)))
+    .hint("Browsers leave it out as well. Correct or remove it.")
+}
+
+pub(crate) fn unresolved_url(url: &str) -> Diagnostic {
+  Diagnostic::warning("UNRESOLVED_URL", format!("There is no file for `{}`.", printable(url)))
+    .hint("It is left as it is. Check the path, or put the file into `public/` and begin with `/`.")
 }
 
 pub(crate) fn unknown_module_type(file: &str, extension: &str) -> Diagnostic {

@@ -19,6 +19,7 @@ use crate::{
     OutputKind,
   },
   snapshot::Snapshot,
+  web::{self, Web},
 };
 
 /// What a build hands over.
@@ -36,7 +37,9 @@ pub(crate) fn emit(
   options: &BuildOptions,
   cwd: &Path,
   snapshot: &Snapshot,
+  web: &Web,
 ) -> Emitted {
+  let mut beside = web::style_files(web, &output.assets);
   let chunk_names: HashSet<String> = output
     .assets
     .iter()
@@ -52,14 +55,16 @@ pub(crate) fn emit(
     })
     .collect();
   let metafile =
-    (options.metafile == Some(true)).then(|| metafile(&output, graph, cwd, &chunk_names, snapshot));
+    (options.metafile == Some(true))
+      .then(|| metafile(&output, &beside, graph, cwd, &chunk_names, snapshot));
   let groups = group_names(options);
   let mut events = Vec::new();
   let mut files: Vec<OutputFile> = Vec::with_capacity(output.assets.len());
   for asset in output.assets {
     match asset {
       Output::Chunk(chunk) => {
-        let file = chunk_file(chunk, cwd, &chunk_names);
+        let mut file = chunk_file(chunk, cwd, &chunk_names);
+        file.styles = beside.styles.remove(&file.file_name).unwrap_or_default();
         events.push(ExplainEvent::Chunk(ChunkEvent {
           file_name: file.file_name.clone(),
           reason: reason_of(&file, &groups),
@@ -82,21 +87,41 @@ pub(crate) fn emit(
           dynamic_imports: Vec::new(),
           exports: Vec::new(),
           module_ids: Vec::new(),
+          styles: Vec::new(),
         });
       }
     }
   }
+  files.extend(beside.files.into_iter().map(|(name, contents)| web::output_file(name, contents)));
+  let mut emitted = Emitted { files, metafile, events, diagnostics: Vec::new() };
+  put_in_order(&mut emitted);
+  emitted
+}
+
+/// Adds files that are made of those that there are.
+pub(crate) fn add(emitted: &mut Emitted, files: Vec<OutputFile>) {
+  if let Some(metafile) = &mut emitted.metafile {
+    for file in &files {
+      let described = MetafileOutput { bytes: file.contents.len(), ..MetafileOutput::default() };
+      metafile.outputs.insert(file.file_name.clone(), described);
+    }
+    metafile.outputs.sort_unstable_keys();
+  }
+  emitted.files.extend(files);
+  put_in_order(emitted);
+}
+
+fn put_in_order(emitted: &mut Emitted) {
   // Entries stand in the order of the input, as rolldown has them; all else by name.
-  files.sort_by(|a, b| {
+  emitted.files.sort_by(|a, b| {
     let class = |file: &OutputFile| (!file.is_entry, file.kind);
     let name = |file: &OutputFile| (!file.is_entry).then(|| file.file_name.clone());
     class(a).cmp(&class(b)).then_with(|| name(a).cmp(&name(b)))
   });
-  let diagnostics = check_names(&files);
-  if diagnostics.iter().any(Diagnostic::is_error) {
-    files.clear();
+  emitted.diagnostics = check_names(&emitted.files);
+  if emitted.diagnostics.iter().any(Diagnostic::is_error) {
+    emitted.files.clear();
   }
-  Emitted { files, metafile, events, diagnostics }
 }
 
 fn chunk_file(
@@ -115,6 +140,7 @@ fn chunk_file(
   let mut exports: Vec<String> = chunk.exports.iter().map(ToString::to_string).collect();
   exports.sort_unstable();
   let file = OutputFile {
+    styles: Vec::new(),
     kind: OutputKind::Chunk,
     file_name: chunk.filename.to_string(),
     contents: Vec::new(),
@@ -181,6 +207,7 @@ fn check_names(files: &[OutputFile]) -> Vec<Diagnostic> {
 
 fn metafile(
   output: &BundleOutput,
+  beside: &web::Outputs,
   graph: &Graph,
   cwd: &Path,
   chunk_names: &HashSet<String>,
@@ -216,14 +243,22 @@ fn metafile(
     };
     outputs.insert(asset.filename().to_owned(), described);
   }
+  for (name, contents) in &beside.files {
+    let described = MetafileOutput { bytes: contents.len(), ..MetafileOutput::default() };
+    outputs.insert(name.clone(), described);
+  }
+  outputs.sort_unstable_keys();
   Metafile { inputs, outputs }
 }
 
-/// What rolldown does not keep the text of, such as JSON, is measured in the snapshot.
+/// What rolldown does not keep the text of, such as JSON and style sheets, is measured in the snapshot.
 fn bytes_of(module: &Module, snapshot: &Snapshot) -> usize {
-  match module.source.len() {
-    0 => snapshot.bytes(Path::new(&module.id)).map_or(0, |bytes| bytes.len()),
-    length => length,
+  match (web::made_from(&module.id), module.source.len()) {
+    (None, length) if length > 0 => length,
+    (path, _) => {
+      let path = path.unwrap_or(&module.id);
+      snapshot.bytes(Path::new(path)).map_or(0, |bytes| bytes.len())
+    }
   }
 }
 

@@ -12,18 +12,49 @@ use std::{
   sync::{Mutex, PoisonError},
 };
 
+use nexxo_web::{Answer, Job, PageParts, PagePlan, Reply, Request};
 use tokio::sync::oneshot;
 
 /// A future that any thread may drive.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Time, as the platform has it. Cheap to call; nothing is cached.
+/// Time, as the platform has it, and what is too large to be part of the engine everywhere. Cheap to
+/// call; nothing is cached.
 pub trait Host: Send + Sync {
   /// Milliseconds since any fixed moment, never going back. For durations only.
   fn now_ms(&self) -> f64;
 
   /// Ends after at least that many milliseconds. Dropping it early is fine.
   fn sleep(&self, duration_ms: u64) -> BoxFuture<()>;
+
+  /// Compiles style sheets, and reads and writes pages. None where nobody does: a tab loads that
+  /// with the first of them.
+  fn web(&self, _: Request) -> BoxFuture<Option<Reply>> {
+    Box::pin(std::future::ready(None))
+  }
+}
+
+impl dyn Host {
+  pub(crate) async fn style(&self, job: Job) -> Option<Answer> {
+    match self.web(Request::Style(job)).await {
+      Some(Reply::Style(answer)) => Some(answer),
+      _ => None,
+    }
+  }
+
+  pub(crate) async fn read_page(&self, text: String) -> Option<PageParts> {
+    match self.web(Request::ReadPage { text }).await {
+      Some(Reply::ReadPage(parts)) => Some(parts),
+      _ => None,
+    }
+  }
+
+  pub(crate) async fn write_page(&self, plan: PagePlan) -> Option<String> {
+    match self.web(Request::WritePage(plan)).await {
+      Some(Reply::WritePage { text }) => text,
+      _ => None,
+    }
+  }
 }
 
 /// A clock that stands still until it is advanced.

@@ -4,7 +4,8 @@
 //! A build goes through six stages, each a module here, run by [`orchestrator`]:
 //!
 //! 1. *init*: [`request`] reads the options, `bundler` gives them rolldown's shape;
-//! 2. *graph*: rolldown scans the [`snapshot`], `graph` seals what it found, [`hooks`] are called;
+//! 2. *graph*: rolldown scans the [`snapshot`], `graph` seals what it found, [`hooks`] are called, and
+//!    `web` makes modules of style sheets and assets;
 //! 3. *plan*: `plan` says what is reused and why;
 //! 4. *check*: `check` makes diagnostics of all that was seen;
 //! 5. *execute*: `execute` drives rolldown's scan, link and generate;
@@ -34,6 +35,7 @@ pub mod host;
 pub mod orchestrator;
 pub mod store;
 mod transform;
+mod web;
 
 pub use orchestrator::{Context, build};
 pub use transform::transform;

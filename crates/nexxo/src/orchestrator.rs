@@ -33,10 +33,11 @@ use crate::{
   host::Host,
   plan::{self, Scope, UpdateScope},
   protocol::{
-    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Stage, StageEvent, Tsconfig,
+    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Patch, Stage, StageEvent, Tsconfig,
     UpdateResult,
   },
   snapshot::{Changes, FileLimits, GuardedView, Snapshot},
+  web::Web,
 };
 
 /// Stops a build from the outside. Clones stop the same build.
@@ -257,6 +258,7 @@ struct State {
 struct Made {
   bundler: Bundler,
   view: Arc<GuardedView>,
+  web: Arc<Web>,
   prepared_warnings: Vec<Diagnostic>,
   cwd: std::path::PathBuf,
   left: Earlier,
@@ -287,7 +289,7 @@ impl State {
     self.pages.missed |= changes.is_none_or(|changes| !changes.is_empty());
 
     // 1. init
-    let made = match self.init(snapshot, &stop) {
+    let made = match self.init(snapshot, &job.host, &stop) {
       Ok(made) => made,
       Err(diagnostics) => {
         progress.done(Stage::Init, &[("errors", diagnostics.len())]);
@@ -299,8 +301,12 @@ impl State {
     let (earlier, last) = (std::mem::take(&mut made.left), made.result.take());
     let unread = std::mem::take(&mut made.unread);
     let cwd = made.cwd.to_string_lossy().into_owned();
+    let is_style = changes.is_some_and(|changes| !made.web.made_from(&changes.paths()).is_empty());
     let scope = if std::mem::take(&mut made.reshaped) {
       Scope::Full { reason: "an update changed what modules import" }
+    } else if incremental && is_style {
+      // Its module may be what it was, and what it stands for be another.
+      Scope::Full { reason: "a style sheet or an asset changed" }
     } else if incremental {
       plan::scope(earlier.graph.as_ref(), changes, &unread, snapshot)
     } else {
@@ -333,7 +339,13 @@ impl State {
     };
 
     // 6. emit
-    let emitted = emit::emit(output, graph, &options, &made.cwd, snapshot);
+    let ids = graph.modules.iter().map(|module| module.id.as_str());
+    diagnostics.extend(made.web.warnings(ids));
+    let mut emitted = emit::emit(output, graph, &options, &made.cwd, snapshot, &made.web);
+    if emitted.files.iter().any(|file| file.is_entry) {
+      let pages = made.web.pages(&emitted.files).await;
+      emit::add(&mut emitted, pages);
+    }
     for event in emitted.events {
       progress.event(event);
     }
@@ -360,6 +372,7 @@ impl State {
   fn init(
     &mut self,
     snapshot: &Snapshot,
+    host: &Arc<dyn Host>,
     stop: &CancelToken,
   ) -> Result<&mut Made, Vec<Diagnostic>> {
     if self.made.is_none() {
@@ -395,13 +408,16 @@ impl State {
       view.begin(snapshot.clone(), stop.clone());
       let checker =
         Checker { options: &self.options, cwd: &cwd, view: &view, snapshot: snapshot.clone() };
-      let bundler = bundler::create(options, &self.plugins, self.options.dev.as_ref(), &view)
+      let web =
+        Arc::new(Web::new(&self.options, &cwd, Arc::clone(host), Arc::clone(&view)));
+      let bundler = bundler::create(options, &self.plugins, self.options.dev.as_ref(), &view, &web)
         .map_err(|errors| checker.translate(errors.into_vec(), None))?;
       warnings.extend(execute::warnings_of(&bundler, &checker));
       let prepared_warnings = warnings;
       self.made = Some(Made {
         bundler,
         view,
+        web,
         prepared_warnings,
         cwd,
         left: Earlier::default(),
@@ -440,7 +456,11 @@ impl State {
     let checker =
       Checker { options: &options, cwd: &cwd, view: &made.view, snapshot: snapshot.clone() };
     let previous = made.left.graph.as_ref();
-    let due = self.pages.due(changes);
+    let mut due = self.pages.due(changes);
+    // A module changes with all that it was made from.
+    let paths = due.paths();
+    let made_from = made.web.made_from(&paths).into_iter().filter(|id| !paths.contains(id));
+    due.modified.extend(made_from);
     match plan::update_scope(previous, &due) {
       UpdateScope::Nothing => {}
       UpdateScope::Reload { reason } => {
@@ -462,7 +482,11 @@ impl State {
               !previous.is_some_and(|previous| plan::keeps_shape(previous, &scanned, &modules));
             result.diagnostics = checker.unresolved_packages(&scanned);
             match patches {
-              Ok(patches) => result.patches = patches,
+              Ok(patches) => {
+                let texts = || patches.iter().map(|patch: &Patch| patch.code.as_str());
+                result.output_files = made.web.shown_by(texts);
+                result.patches = patches;
+              }
               Err(reason) => result.reload = Some(reason),
             }
           }

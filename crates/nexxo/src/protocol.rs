@@ -28,6 +28,10 @@ pub struct BuildOptions {
   pub preserve_entry_signatures: Option<PreserveEntrySignatures>,
   pub context: Option<String>,
   pub output: Option<OutputOptions>,
+  /// Where the output is served: `/`, `/app/`, `https://cdn.example/`; `./` for relative addresses.
+  pub base: Option<String>,
+  /// Assets of up to so many bytes are part of the module that imports them.
+  pub assets_inline_limit: Option<u64>,
   pub dev: Option<DevOptions>,
   pub metafile: Option<bool>,
   pub explain: Option<bool>,
@@ -353,6 +357,9 @@ pub struct UpdateResult {
   pub patches: Vec<Patch>,
   #[serde(skip_serializing_if = "Option::is_none")]
   pub reload: Option<String>,
+  /// What the patches show by its address.
+  #[serde(skip_serializing_if = "Vec::is_empty")]
+  pub output_files: Vec<OutputFile>,
   pub diagnostics: Vec<Diagnostic>,
   pub duration_ms: f64,
 }
@@ -389,6 +396,9 @@ pub struct OutputFile {
   pub dynamic_imports: Vec<String>,
   pub exports: Vec<String>,
   pub module_ids: Vec<String>,
+  /// The style sheets that a page needs with a chunk and those that it imports, in their order.
+  #[serde(default, skip_serializing_if = "Vec::is_empty")]
+  pub styles: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -455,7 +465,7 @@ pub struct MetafileInput {
   pub format: Option<Word>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MetafileOutput {
   pub bytes: usize,

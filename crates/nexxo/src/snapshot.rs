@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use crate::{
   diagnostic::{
     cancelled, file_too_large, invalid_path, nesting_too_deep, not_utf8, unknown_module_type,
-    unsupported_css,
   },
   nesting,
   protocol::Diagnostic,
@@ -495,11 +494,7 @@ impl SourceView for GuardedView {
       && !self.limits.names(path)
       && self.view().metadata(path).is_ok()
     {
-      return Err(self.refuse(if extension == "css" {
-        unsupported_css(&shown(path))
-      } else {
-        unknown_module_type(&shown(path), extension)
-      }));
+      return Err(self.refuse(unknown_module_type(&shown(path), extension)));
     }
     let text = String::from_utf8(self.read(path)?)
       .map_err(|error| self.refuse(not_utf8(&shown(path), error.utf8_error().valid_up_to())))?;

@@ -195,6 +195,9 @@ fn path_in_view(real: &Path, workspace_root: &Path) -> Result<String, Diagnostic
 }
 
 fn default_entry(cwd: &Path) -> Option<String> {
+  if cwd.join("index.html").is_file() {
+    return Some("index.html".to_owned());
+  }
   ENTRY_STEMS
     .iter()
     .flat_map(|stem| ENTRY_EXTENSIONS.iter().map(move |extension| format!("{stem}.{extension}")))

@@ -386,6 +386,12 @@ impl Dev {
         page.tell(ToPage::Reload { reason: reason.clone() });
       }
     }
+    if !update.output_files.is_empty()
+      && let Some(result) = &mut state.result
+    {
+      // What the patches show by its address.
+      Arc::make_mut(result).output_files.extend(update.output_files.iter().cloned());
+    }
     for patch in &update.patches {
       let page = patch.page.parse().ok().and_then(|page: u64| state.pages.get_mut(&page));
       if let Some(page) = page {

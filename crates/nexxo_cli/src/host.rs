@@ -11,6 +11,7 @@ use nexxo::{
   host::{BoxFuture, Host},
   orchestrator::CancelToken,
 };
+use nexxo_web::{Reply, Request, answer};
 
 /// A chain of 10,000 modules and deep nests recurse, on every thread. Pages of
 /// a stack that nobody touches cost address space only.
@@ -36,6 +37,10 @@ impl Host for NativeHost {
 
   fn sleep(&self, duration_ms: u64) -> BoxFuture<()> {
     Box::pin(tokio::time::sleep(Duration::from_millis(duration_ms)))
+  }
+
+  fn web(&self, request: Request) -> BoxFuture<Option<Reply>> {
+    Box::pin(async move { tokio::task::spawn_blocking(move || answer(&request)).await.ok() })
   }
 }
 

@@ -428,6 +428,7 @@ mod tests {
       dynamic_imports: Vec::new(),
       exports: Vec::new(),
       module_ids: Vec::new(),
+      styles: Vec::new(),
     }
   }
 

@@ -4,13 +4,14 @@ use std::{cell::RefCell, collections::HashMap};
 
 use js_sys::Function;
 use nexxo::host::{BoxFuture, Host};
+use nexxo_web::{Reply, Request};
 use tokio::sync::oneshot;
 use wasm_bindgen::{
   JsCast, JsValue,
   prelude::{Closure, wasm_bindgen},
 };
 
-use crate::pump;
+use crate::{pump, web};
 
 #[wasm_bindgen]
 extern "C" {
@@ -57,6 +58,10 @@ impl Host for BrowserHost {
       // The sender lives as long as the timer, which is held here.
       let _ = woken.await;
     })
+  }
+
+  fn web(&self, request: Request) -> BoxFuture<Option<Reply>> {
+    web::ask(&request)
   }
 }
 

@@ -14,6 +14,7 @@ mod hooks;
 mod host;
 mod pump;
 mod value;
+mod web;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

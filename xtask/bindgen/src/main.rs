@@ -3,7 +3,7 @@
 //! descriptions. Names of functions are for profiles and stack traces, and a
 //! third of all bytes.
 
-use std::env::args;
+use std::{env::args, ffi::OsStr, path::Path};
 
 use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     .omit_default_module_path(true)
     .remove_name_section(without_names)
     .remove_producers_section(without_names)
-    .out_name("nexxo_wasm")
+    .out_name(Path::new(wasm).file_stem().and_then(OsStr::to_str).unwrap_or("nexxo_wasm"))
     .generate(folder)
     .with_context(|| format!("The JavaScript for {wasm} could not be written to {folder}"))
 }

@@ -43,7 +43,7 @@ pub async fn check<S: Store>(make: impl AsyncFn() -> S) {
 
 async fn absence_is_an_answer(store: &impl Store) {
   assert_eq!(read(store, MODULES, &[1]).await, [None], "an empty store has nothing");
-  assert_eq!(read(store, MODULES, &[]).await, [], "no keys, no entries");
+  assert!(read(store, MODULES, &[]).await.is_empty(), "no keys, no entries");
   let batch = Batch { removals: vec![(MODULES, key(1))], ..Batch::default() };
   store.commit(batch).await.expect("removing what is not there is no mistake");
   store.commit(Batch::default()).await.expect("an empty batch is no mistake");

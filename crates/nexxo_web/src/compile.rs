@@ -1,0 +1,337 @@
+//! The compiler: Sass becomes CSS, imports are put in place, names are made a
+//! file's own, and syntax is lowered and minified.
+
+use std::{
+  collections::{BTreeMap, BTreeSet},
+  fmt,
+  path::{Path, PathBuf},
+  sync::{Arc, Mutex, PoisonError, RwLock},
+};
+
+use lightningcss::{
+  bundler::{Bundler, ResolveResult, SourceProvider},
+  css_modules::{Config, CssModuleExports, CssModuleReference, Pattern},
+  dependencies::{Dependency, DependencyOptions},
+  error::{Error, ErrorLocation, ParserError},
+  printer::PrinterOptions,
+  rules::CssRule,
+  stylesheet::{MinifyOptions, ParserFlags, ParserOptions, StyleSheet},
+  targets::{Browsers, Targets},
+};
+
+use crate::{Answer, Class, Job, Problem, Sheet, Target, Url, sass};
+
+/// Rules within rules deeper than that are nobody's: parsers and printers recurse.
+const MOST_NESTED: usize = 200;
+
+/// Compiles a style sheet with all that it imports.
+pub(crate) fn compile(job: &Job) -> Answer {
+  // The bundler holds on to what it reads, so that Sass is compiled between its runs.
+  let mut compiled = BTreeMap::new();
+  let mut used = BTreeSet::new();
+  loop {
+    let files = Files::new(job, &compiled);
+    let answer = run(job, &files);
+    let State { files: missing, targets, problems, sass, used: read } =
+      files.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !missing.is_empty() || !targets.is_empty() {
+      let (files, targets) = (missing.into_iter().collect(), targets.into_iter().collect());
+      return Answer::Needs { files, targets };
+    }
+    if !problems.is_empty() {
+      return Answer::Failed { problems: problems.into_iter().collect() };
+    }
+    if sass.is_empty() {
+      used.extend(read);
+      return match answer {
+        Ok(sheet) => Answer::Done(Sheet { files: used.into_iter().collect(), ..sheet }),
+        Err(problem) => Answer::Failed { problems: vec![problem] },
+      };
+    }
+    for path in sass {
+      let text = job.files.get(&path).and_then(Option::as_deref).unwrap_or_default();
+      match sass::compile(job, &path, text) {
+        Ok(sass::Compiled { css, files }) => {
+          used.extend(files);
+          compiled.insert(path, css);
+        }
+        Err(sass::Failure::Needs(files)) => {
+          return Answer::Needs { files: files.into_iter().collect(), targets: Vec::new() };
+        }
+        Err(sass::Failure::Problem(problem)) => {
+          return Answer::Failed { problems: vec![problem] };
+        }
+      }
+    }
+  }
+}
+
+/// Bundles, lowers and prints what is known.
+fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
+  let options = ParserOptions {
+    filename: job.root.clone(),
+    css_modules: job.is_module.then(module_names),
+    error_recovery: true,
+    warnings: Some(Arc::new(RwLock::new(Vec::new()))),
+    flags: ParserFlags::CUSTOM_MEDIA,
+    ..ParserOptions::default()
+  };
+  let warnings = options.warnings.clone();
+  let mut sheet = match alone(job, files, &options) {
+    Some(sheet) => sheet.map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?,
+    None => Bundler::new(files, None, options)
+      .bundle(Path::new(&job.root))
+      .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?,
+  };
+  let targets = targets(&job.browsers);
+  sheet
+    .minify(MinifyOptions { targets, ..MinifyOptions::default() })
+    .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?;
+  let printed = sheet
+    .to_css(PrinterOptions {
+      minify: job.minify,
+      project_root: Some("/"),
+      targets,
+      analyze_dependencies: Some(DependencyOptions { remove_imports: false }),
+      ..PrinterOptions::default()
+    })
+    .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?;
+  let mut warned = BTreeSet::new();
+  if let Some(list) = warnings
+    && let Ok(list) = list.read()
+  {
+    warned.extend(list.iter().map(|error| problem(&error.kind, error.loc.as_ref(), job)));
+  }
+  Ok(Sheet {
+    code: printed.code,
+    files: Vec::new(),
+    urls: printed.dependencies.unwrap_or_default().into_iter().map(address).collect(),
+    exports: printed.exports.map(exports).unwrap_or_default(),
+    warnings: warned.into_iter().collect(),
+  })
+}
+
+/// A module that imports nothing is no bundle: what it composes of other files stays theirs. A
+/// bundle would have their rules in it, and each that composes them once more.
+fn alone<'a>(
+  job: &Job,
+  files: &'a Files<'_>,
+  options: &ParserOptions<'a>,
+) -> Option<Result<StyleSheet<'a>, Error<ParserError<'a>>>> {
+  if !job.is_module {
+    return None;
+  }
+  let text = files.read(Path::new(&job.root)).ok()?;
+  let sheet = StyleSheet::parse(text, options.clone());
+  let imports = |sheet: &StyleSheet<'_>| {
+    sheet.rules.0.iter().any(|rule| matches!(rule, CssRule::Import(_)))
+  };
+  (!sheet.as_ref().is_ok_and(imports)).then_some(sheet)
+}
+
+fn module_names() -> Config {
+  Config {
+    pattern: Pattern::parse("[local]_[hash]").unwrap_or_default(),
+    // What these name is often shared between files, as in Vite.
+    grid: false,
+    container: false,
+    custom_idents: false,
+    ..Config::default()
+  }
+}
+
+/// The names as scripts see them, with all classes that a name composes.
+fn exports(exports: CssModuleExports) -> Vec<(String, Vec<Class>)> {
+  let mut all: Vec<(String, Vec<Class>)> = exports
+    .into_iter()
+    .map(|(name, export)| {
+      let mut classes = vec![Class::Own { name: export.name }];
+      classes.extend(export.composes.into_iter().map(|reference| match reference {
+        CssModuleReference::Local { name } | CssModuleReference::Global { name } => {
+          Class::Own { name }
+        }
+        CssModuleReference::Dependency { name, specifier } => Class::Of { name, from: specifier },
+      }));
+      (name, classes)
+    })
+    .collect();
+  all.sort_by(|one, other| one.0.cmp(&other.0));
+  all
+}
+
+fn address(dependency: Dependency) -> Url {
+  let (placeholder, url, at) = match dependency {
+    Dependency::Import(import) => (import.placeholder, import.url, import.loc),
+    Dependency::Url(url) => (url.placeholder, url.url, url.loc),
+  };
+  Url { placeholder, url, from: at.file_path, line: at.start.line, column: at.start.column }
+}
+
+fn problem(message: &dyn fmt::Display, at: Option<&ErrorLocation>, job: &Job) -> Problem {
+  let (file, line, column) = match at {
+    Some(at) => (at.filename.clone(), at.line + 1, at.column.max(1)),
+    None => (job.root.clone(), 1, 1),
+  };
+  let message = message.to_string().trim_end_matches('.').to_owned();
+  Problem { file, line, column, message, unresolved: None }
+}
+
+/// `chrome111` and the like; what names no browser lowers nothing.
+fn targets(browsers: &[String]) -> Targets {
+  let mut all = Browsers::default();
+  for browser in browsers {
+    let at = browser.find(|character: char| character.is_ascii_digit()).unwrap_or(browser.len());
+    let (name, version) = browser.split_at(at);
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let Some(major) = numbers.next().filter(|major| *major > 0) else { continue };
+    let version = (major << 16) | (numbers.next().unwrap_or(0) << 8);
+    let place = match name {
+      "chrome" => &mut all.chrome,
+      "edge" => &mut all.edge,
+      "firefox" => &mut all.firefox,
+      "ie" => &mut all.ie,
+      "ios" => &mut all.ios_saf,
+      "opera" => &mut all.opera,
+      "safari" => &mut all.safari,
+      _ => continue,
+    };
+    *place = Some(place.map_or(version, |known| known.min(version)));
+  }
+  if all == Browsers::default() { Targets::default() } else { Targets::from(all) }
+}
+
+/// The files of a job, as the bundler reads them, and what it lacks.
+struct Files<'a> {
+  job: &'a Job,
+  /// CSS of Sass, by path.
+  compiled: &'a BTreeMap<String, String>,
+  state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+  files: BTreeSet<String>,
+  targets: BTreeSet<Target>,
+  problems: BTreeSet<Problem>,
+  /// Files that have to be compiled before they can be read.
+  sass: BTreeSet<String>,
+  used: BTreeSet<String>,
+}
+
+/// A file or a target that the job does not have.
+#[derive(Debug)]
+struct Missing;
+
+impl fmt::Display for Missing {
+  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("it is not there")
+  }
+}
+
+impl std::error::Error for Missing {}
+
+impl<'a> Files<'a> {
+  fn new(job: &'a Job, compiled: &'a BTreeMap<String, String>) -> Self {
+    Self { job, compiled, state: Mutex::default() }
+  }
+
+  fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    self.state.lock().unwrap_or_else(PoisonError::into_inner)
+  }
+}
+
+impl SourceProvider for Files<'_> {
+  type Error = Missing;
+
+  fn read<'b>(&'b self, file: &Path) -> Result<&'b str, Missing> {
+    let path = file.to_string_lossy().into_owned();
+    let Some(known) = self.job.files.get(&path) else {
+      self.state().files.insert(path);
+      // Reads on, so that all that is lacking is told at once.
+      return Ok("");
+    };
+    let text = known.as_deref().ok_or(Missing)?;
+    if let Some(problem) = too_deep(&path, text) {
+      self.state().problems.insert(problem);
+      return Ok("");
+    }
+    self.state().used.insert(path.clone());
+    if !sass::is_sass(&path) {
+      return Ok(text);
+    }
+    match self.compiled.get(&path) {
+      Some(css) => Ok(css),
+      None => {
+        self.state().sass.insert(path);
+        Ok("")
+      }
+    }
+  }
+
+  fn resolve(&self, specifier: &str, from: &Path) -> Result<ResolveResult, Missing> {
+    if is_elsewhere(specifier) {
+      return Ok(ResolveResult::External(specifier.to_owned()));
+    }
+    let from = from.to_string_lossy().into_owned();
+    match self.job.targets.get(&from).and_then(|targets| targets.get(specifier)) {
+      Some(Some(path)) => Ok(ResolveResult::File(PathBuf::from(path))),
+      Some(None) => {
+        self.state().problems.insert(unresolved(self.job, from, specifier));
+        Ok(ResolveResult::External(specifier.to_owned()))
+      }
+      None => {
+        self.state().targets.insert(Target { from, specifier: specifier.to_owned() });
+        Ok(ResolveResult::External(specifier.to_owned()))
+      }
+    }
+  }
+}
+
+/// Addresses that are none of the project's files.
+pub(crate) fn is_elsewhere(specifier: &str) -> bool {
+  specifier.starts_with("//")
+    || specifier.split_once(':').is_some_and(|(scheme, _)| {
+      scheme.len() > 1 && scheme.chars().all(|character| character.is_ascii_alphanumeric())
+    })
+}
+
+/// The bundler does not say where an import stands that leads nowhere: where its text is, it is.
+fn unresolved(job: &Job, from: String, specifier: &str) -> Problem {
+  let text = job.files.get(&from).and_then(Option::as_deref).unwrap_or_default();
+  let at = text.find(specifier).unwrap_or(0);
+  let before = &text[..at];
+  let line = before.matches('\n').count() + 1;
+  let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+  Problem {
+    message: format!("`{specifier}` leads nowhere"),
+    line: u32::try_from(line).unwrap_or(1),
+    column: u32::try_from(column).unwrap_or(1),
+    file: from,
+    unresolved: Some(specifier.to_owned()),
+  }
+}
+
+/// Brackets within brackets, deeper than a stack may go. Strings and comments count as well, which
+/// only makes it more careful.
+fn too_deep(path: &str, text: &str) -> Option<Problem> {
+  let (mut depth, mut line, mut column) = (0_usize, 1, 1);
+  for character in text.chars() {
+    match character {
+      '{' | '(' | '[' => depth += 1,
+      '}' | ')' | ']' => depth = depth.saturating_sub(1),
+      '\n' => (line, column) = (line + 1, 0),
+      _ => {}
+    }
+    column += 1;
+    if depth > MOST_NESTED {
+      return Some(Problem {
+        message: format!("it nests deeper than {MOST_NESTED} levels"),
+        file: path.to_owned(),
+        line,
+        column,
+        unresolved: None,
+      });
+    }
+  }
+  None
+}
