@@ -33,16 +33,29 @@ export function folderFor(what) {
   return folder;
 }
 
-/** A copy of the example in a folder of its own. */
-export function copyExample() {
+/** A copy of an example in a folder of its own. */
+export function copyExample(from = example) {
   const folder = folderFor('dev');
-  cpSync(example, folder, { recursive: true });
+  cpSync(from, folder, { recursive: true });
   return folder;
 }
 
-/** Serves a copy of the example; `page` shows it. */
-export async function start({ args = [], prepare = () => {} } = {}) {
-  const folder = copyExample();
+/** Shows an address in Chromium. */
+export async function show(url) {
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  open.push(() => context.close());
+  context.setDefaultTimeout(15_000);
+  const page = await context.newPage();
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && !message.location().url.endsWith('/favicon.ico') && complaints.push(message.text()));
+  await page.goto(url);
+  return { page, context, complaints };
+}
+
+/** Serves a copy of an example; `page` shows it. */
+export async function start({ args = [], prepare = () => {}, from = example } = {}) {
+  const folder = copyExample(from);
   prepare(folder);
   const server = spawn(command, ['dev', folder, ...args], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
   let said = '';
@@ -53,14 +66,7 @@ export async function start({ args = [], prepare = () => {} } = {}) {
     return ended;
   });
   const url = await until('the address', () => /https?:\/\/\S+/.exec(said)?.[0]);
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
-  open.push(() => context.close());
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  const complaints = [];
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('console', (message) => message.type() === 'error' && !message.location().url.endsWith('/favicon.ico') && complaints.push(message.text()));
-  await page.goto(url);
+  const { page, context, complaints } = await show(url);
   const file = (path) => join(folder, path);
   return {
     page,

@@ -201,7 +201,7 @@ impl Web {
 
   fn kind_of(&self, id: &str, asserted: Option<&RolldownModuleType>) -> Option<Kind> {
     let (path, query) = split(id);
-    if !self.is_dev && self.pages.iter().any(|page| page == path) {
+    if self.pages.iter().any(|page| page == path) {
       match query {
         "" => return Some(Kind::Page),
         _ if query.starts_with("script=") => return Some(Kind::PageScript),

@@ -85,6 +85,10 @@ impl Project {
     let command = Section::take(&mut value).map_err(explained)?;
     let mut options = read_options(&value).map_err(explained)?;
     let has_input = options.input.is_some();
+    if let Some(base) = &command.base {
+      options.base = Some(base.clone());
+      value["base"] = Value::from(base.as_str());
+    }
 
     let sub_folder =
       options.cwd.as_deref().map_or(Ok("/".to_owned()), normalize_path).map_err(one)?;
@@ -122,9 +126,15 @@ impl Project {
 }
 
 impl Project {
-  /// Whether the entry is a page, whose modules are meant.
-  pub(crate) fn is_page(&self) -> bool {
-    matches!(&self.options.input, Some(Input::One(entry)) if entry.ends_with(".html"))
+  /// Whether the entries are pages.
+  pub(crate) fn has_pages(&self) -> bool {
+    let is_page = |entry: &String| entry.ends_with(".html");
+    match &self.options.input {
+      None => false,
+      Some(Input::One(entry)) => is_page(entry),
+      Some(Input::Many(entries)) => entries.iter().all(is_page),
+      Some(Input::Named(entries)) => entries.values().all(is_page),
+    }
   }
 }
 

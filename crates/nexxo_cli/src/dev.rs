@@ -246,7 +246,9 @@ impl Dev {
     let unreadable = |_| vec![crate::message::no_such_folder(cwd)];
     let pages = Door::new(cwd).map_err(unreadable)?;
     let public = Door::new(&cwd.join("public")).ok();
-    let context = Context::new(root.options(), Plugins::default());
+    let mut options = root.options();
+    options.base = Some(base.clone());
+    let context = Context::new(options, Plugins::default());
     let view = Arc::new(DiskView::new(root.project.workspace_root.clone()));
     let state =
       State { context, view, since: None, result: None, pages: BTreeMap::new(), last_page: 0 };
@@ -476,8 +478,18 @@ impl Dev {
       "<script type=\"application/json\" id=\"nexxo-page\">{config}</script><script type=\"module\" src=\"{OWN_PREFIX}client.js\"></script>",
     );
     let files: &[_] = if result.ok { &result.output_files } else { &[] };
-    let page = html::Page { name, text, files, base: &self.base, head: &head };
-    let (mut text, unknown) = html::rewrite(&page).map_err(|_| Refusal::Malformed)?;
+    let made = files.iter().find(|file| file.kind == OutputKind::Asset && file.file_name == name);
+    let (mut text, unknown) = match made {
+      // The engine has led it to the output.
+      Some(made) => {
+        let text = String::from_utf8_lossy(&made.contents);
+        (html::with_head(&text, &head).map_err(|_| Refusal::Malformed)?, Vec::new())
+      }
+      None => {
+        let page = html::Page { name, text, files, base: &self.base, head: &head };
+        html::rewrite(&page).map_err(|_| Refusal::Malformed)?
+      }
+    };
     if result.ok && !unknown.is_empty() {
       let mistakes: Vec<_> = unknown.iter().map(|module| not_an_entry(name, module)).collect();
       report::diagnostics(&mistakes, &str::to_owned);
@@ -508,6 +520,7 @@ impl Dev {
     let built = self.state.lock().await.result.clone();
     if let Some(file) =
       built.iter().flat_map(|result| &result.output_files).find(|file| file.file_name == name)
+      && !name.ends_with(".html")
     {
       let mut bytes = file.contents.clone();
       if file.kind == OutputKind::Chunk {
@@ -683,22 +696,21 @@ impl Root {
     options
   }
 
-  /// The modules that the pages start, where the configuration names no others.
+  /// The pages, where the configuration names no other entries. One whose modules are not there is
+  /// left out, as the others would not come for its sake; whoever opens it is told.
   fn entries(&self) -> Option<Input> {
-    if self.project.has_input && !self.project.is_page() {
+    if self.project.has_input && !self.project.has_pages() {
       return None;
     }
     let cwd = &self.project.cwd;
-    let mut modules = Vec::new();
-    for page in html::pages_below(cwd, &|path| self.is_output(path)) {
-      let text = std::fs::read(cwd.join(&page)).unwrap_or_default();
-      for module in html::modules_of(&page, &String::from_utf8_lossy(&text)) {
-        if !modules.contains(&module) && cwd.join(&module).is_file() {
-          modules.push(module);
-        }
-      }
-    }
-    (!modules.is_empty()).then_some(Input::Many(modules))
+    let pages = html::pages_below(cwd, &|path| self.is_output(path));
+    let is_whole = |page: &String| {
+      let text = std::fs::read(cwd.join(page)).unwrap_or_default();
+      let modules = html::modules_of(page, &String::from_utf8_lossy(&text));
+      modules.iter().all(|module| cwd.join(module).is_file())
+    };
+    let pages: Vec<String> = pages.into_iter().filter(is_whole).collect();
+    (!pages.is_empty()).then_some(Input::Many(pages))
   }
 
   fn is_output(&self, path: &Path) -> bool {

@@ -142,10 +142,9 @@ impl Web {
 
   /// The pages of an output, and what is beside them as it is.
   pub(crate) async fn pages(&self, files: &[OutputFile]) -> Vec<OutputFile> {
-    if self.pages.is_empty() || self.is_dev {
-      return Vec::new();
-    }
-    let mut made = self.public_files();
+    // A server has `public/` at hand.
+    let is_whole = !self.pages.is_empty() && !self.is_dev;
+    let mut made = if is_whole { self.public_files() } else { Vec::new() };
     for id in &self.pages {
       let name = crate::diagnostic::shown_id(id, &self.cwd);
       let chunk = files

@@ -151,14 +151,39 @@ pub(crate) fn rewrite(page: &Page<'_>) -> Result<(String, Vec<String>), Rewritin
     RewriteStrSettings { element_content_handlers: handlers, ..RewriteStrSettings::default() };
   let mut text = rewrite_str(page.text, settings)?;
   if !has_head.get() {
-    // Browsers put it into the head that they make.
-    let at = text
-      .to_ascii_lowercase()
-      .find("<!doctype")
-      .and_then(|start| text[start..].find('>').map(|end| start + end + 1));
-    text.insert_str(at.unwrap_or(0), page.head);
+    put_first(&mut text, page.head);
   }
   Ok((text, unknown.take()))
+}
+
+/// A page with something before all else in its head.
+///
+/// # Errors
+/// As [`rewrite`].
+pub(crate) fn with_head(text: &str, head: &str) -> Result<String, RewritingError> {
+  let has_head = Cell::new(false);
+  let handlers = vec![element!("head", |element| {
+    if !has_head.replace(true) {
+      element.prepend(head, ContentType::Html);
+    }
+    Ok(())
+  })];
+  let settings =
+    RewriteStrSettings { element_content_handlers: handlers, ..RewriteStrSettings::default() };
+  let mut text = rewrite_str(text, settings)?;
+  if !has_head.get() {
+    put_first(&mut text, head);
+  }
+  Ok(text)
+}
+
+/// Where a page has no head, browsers put it into the one that they make.
+fn put_first(text: &mut String, head: &str) {
+  let at = text
+    .to_ascii_lowercase()
+    .find("<!doctype")
+    .and_then(|start| text[start..].find('>').map(|end| start + end + 1));
+  text.insert_str(at.unwrap_or(0), head);
 }
 
 /// Text as it may stand in HTML, between tags and in attributes.

@@ -206,7 +206,9 @@ impl Settings {
     // The longest prefix is the one that is meant.
     proxies.sort_by_key(|proxy| std::cmp::Reverse(proxy.prefix.len()));
     let base = match base.unwrap_or("/") {
-      "" | "./" => "/".to_owned(),
+      // Of a build that is to be anywhere, or at another origin: here it is at the root.
+      "" | "." | "./" => "/".to_owned(),
+      base if base.starts_with("https://") || base.starts_with("http://") => "/".to_owned(),
       base
         if base.starts_with('/')
           && !base.contains(['?', '#', '%', '\\', ' '])
