@@ -468,6 +468,10 @@ fn only_this_machines_names_are_answered() {
 #[test]
 fn no_other_site_reads_or_runs_what_is_served() {
   each(|served, command| {
+    // A dev server's entry is the page, and its chunk has the page's name.
+    let script = if command == "dev" { "/index.js" } else { "/main.js" };
+    assert_eq!(served.get(script).status, 200, "{command} {script}");
+    let map = format!("{script}.map");
     for origin in [
       "https://evil.example",
       "null",
@@ -475,13 +479,13 @@ fn no_other_site_reads_or_runs_what_is_served() {
       "http://localhost.evil",
       "http://127.0.0.1.nip",
     ] {
-      for target in ["/", "/main.js", "/main.js.map", "/@nexxo/client.js"] {
+      for target in ["/", script, &map, "/@nexxo/client.js"] {
         let answer = served.get_with(target, &format!("Origin: {origin}\r\n"));
         let head = answer.text.to_lowercase();
         assert!(!head.contains("access-control-allow"), "{command} {origin} {target}");
       }
     }
-    for target in ["/", "/main.js", "/safe.txt", "/nothing", "/.env"] {
+    for target in ["/", script, "/safe.txt", "/nothing", "/.env"] {
       let head = served.get(target).text.to_lowercase();
       assert!(head.contains("cross-origin-resource-policy: same-origin"), "{command} {target}");
       assert!(head.contains("x-content-type-options: nosniff"), "{command} {target}");
@@ -489,7 +493,7 @@ fn no_other_site_reads_or_runs_what_is_served() {
     for site in ["cross-site", "same-site"] {
       let headers =
         format!("Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: script\r\n");
-      assert_eq!(served.get_with("/main.js", &headers).status, 403, "{command} {site}");
+      assert_eq!(served.get_with(script, &headers).status, 403, "{command} {site}");
       // A link from elsewhere leads here all the same.
       let headers = format!(
         "Sec-Fetch-Site: {site}\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
@@ -498,7 +502,7 @@ fn no_other_site_reads_or_runs_what_is_served() {
     }
     if command == "dev" {
       // As a classic script it is a mistake of syntax, whatever the page around it changed.
-      for target in ["/main.js", "/@nexxo/client.js"] {
+      for target in [script, "/@nexxo/client.js"] {
         assert!(served.get(target).text.contains("\nexport {};\n"), "{target}");
       }
     }

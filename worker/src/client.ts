@@ -11,6 +11,8 @@ export type * from './types.ts';
 export interface CreateOptions {
   /** The engine: an address relative to the page, a compiled module or its bytes. Default `nexxo.wasm` beside the worker. */
   wasm?: URL | string | WebAssembly.Module | BufferSource;
+  /** What compiles style sheets and reads pages, fetched with the first of them: an address. Default `nexxo-web.wasm` beside the worker. */
+  webWasm?: URL | string;
   /** The worker: an address, or a function that starts one. Default `worker.js` beside this file. */
   worker?: URL | string | (() => Worker);
   /**
@@ -34,7 +36,8 @@ export async function createNexxo(options: CreateOptions = {}): Promise<Nexxo> {
   const { maxBytes = defaultCacheBytes, seed } = typeof cache === 'object' ? cache : {};
   const seeding = seed === undefined ? {} : { seed: addressOf(seed).href };
   const settings = cache === false ? undefined : { maxBytes, comesFirst: !wait, ...seeding };
-  const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings);
+  const webWasm = options.webWasm === undefined ? undefined : addressOf(options.webWasm).href;
+  const nexxo = new Nexxo(portOpener(options.worker), wasmSource(options.wasm, addressOf), settings, webWasm);
   void nexxo.start(options.signal);
   if (wait) await nexxo.readyOrGone();
   return nexxo;

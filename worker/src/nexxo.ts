@@ -111,6 +111,7 @@ export class Nexxo {
 
   readonly #openPort: OpenPort;
   readonly #cache: CacheSettings | undefined;
+  readonly #webWasm: string | undefined;
   #wasm: WasmSource;
   #version = '';
   #ready: Promise<void> = Promise.resolve();
@@ -127,9 +128,10 @@ export class Nexxo {
   #warmUp: AbortController | undefined;
 
   /** @internal */
-  constructor(openPort: OpenPort, wasm: WasmSource, cache?: CacheSettings) {
+  constructor(openPort: OpenPort, wasm: WasmSource, cache?: CacheSettings, webWasm?: string) {
     this.#openPort = openPort;
     this.#cache = cache;
+    this.#webWasm = webWasm;
     this.#wasm = wasm;
   }
 
@@ -313,8 +315,8 @@ export class Nexxo {
 
   #startMessage(id: number): ToWorker {
     const wasm = this.#wasm;
-    const cache = this.#cache;
-    return { type: 'start', id, ...(wasm === undefined ? {} : { wasm }), ...(cache === undefined ? {} : { cache }) };
+    const [cache, webWasm] = [this.#cache, this.#webWasm];
+    return { type: 'start', id, ...(wasm === undefined ? {} : { wasm }), ...(webWasm === undefined ? {} : { webWasm }), ...(cache === undefined ? {} : { cache }) };
   }
 
   #receive(port: Port, message: FromWorker): void {

@@ -202,7 +202,7 @@ export class Preview {
       return undefined;
     }
     const result = await source.update();
-    this.#patched.unshift(...(result.outputFiles ?? []));
+    this.#patched.unshift(...result.outputFiles);
     if (result.ok) this.refresh(result.changed);
     return result;
   }

@@ -438,7 +438,7 @@ class BuiltFile implements OutputFile {
   declare readonly dynamicImports: string[];
   declare readonly exports: string[];
   declare readonly moduleIds: string[];
-  declare readonly styles?: string[];
+  declare readonly styles: string[];
   #text: string | undefined;
 
   constructor(file: protocol.OutputFile) {

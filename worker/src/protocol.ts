@@ -27,6 +27,10 @@ export interface BuildOptions {
   /** The value of `this` at the top level of a module. Default `undefined`. */
   context?: string;
   output?: OutputOptions;
+  /** Which `.env.[mode]` files are read: `production`, or `development` with `dev`. With one, `import.meta.env` is the app's own, as for pages and with `dev`. */
+  mode?: string;
+  /** What names have to begin with to be seen by the app. Default `VITE_`. */
+  envPrefix?: string | string[];
   /** Where the output is served: `/`, `/app/`, `https://cdn.example/`; `./` for relative addresses. Default `/`. */
   base?: string;
   /** Assets of up to so many bytes are part of the module that imports them. Default 4096. */
@@ -205,7 +209,7 @@ export interface UpdateResult {
   /** Why all pages have to load again, where that is so: no patch can do. */
   reload?: string;
   /** What the patches show by its address. */
-  outputFiles?: OutputFile[];
+  outputFiles: OutputFile[];
   diagnostics: Diagnostic[];
   /** Milliseconds. */
   durationMs: number;
@@ -244,8 +248,8 @@ export interface OutputFile {
   exports: string[];
   /** In the order of execution. */
   moduleIds: string[];
-  /** The style sheets that a page needs with a chunk and those that it imports, in their order; absent where there is none. */
-  styles?: string[];
+  /** The style sheets that a page needs with a chunk and those that it imports, in their order. */
+  styles: string[];
 }
 
 /** What went wrong or deserves a look, where, and what to do about it. */
@@ -426,7 +430,7 @@ export interface TransformResult {
  * for `cancel`, which names another's, is answered by `settled`.
  */
 export type ToWorker =
-  | { type: 'start'; id: number; wasm?: string | WebAssembly.Module | ArrayBuffer; cache?: CacheSettings }
+  | { type: 'start'; id: number; wasm?: string | WebAssembly.Module | ArrayBuffer; webWasm?: string; cache?: CacheSettings }
   | { type: 'open'; project: number }
   | { type: 'write'; project: number; files: [path: string, contents: Uint8Array | string][] }
   | { type: 'remove'; project: number; paths: string[] }

@@ -131,7 +131,7 @@ export class Server {
     this.#scope.close();
   }
 
-  async #start({ id, wasm: source, cache }: ToWorker & { type: 'start' }): Promise<void> {
+  async #start({ id, wasm: source, webWasm = this.#scope.webWasm, cache }: ToWorker & { type: 'start' }): Promise<void> {
     let module: WebAssembly.Module;
     this.#cacheSettings = cache;
     if (cache !== undefined) this.#cache = this.#scope.openCache(cache);
@@ -151,7 +151,7 @@ export class Server {
       // An instance takes this thread for a while: whoever waits for what may be kept is served first.
       await this.#searched();
       await init({ module_or_path: module });
-      const web = new Web(() => this.#scope.compile(this.#scope.webWasm));
+      const web = new Web(() => this.#scope.compile(webWasm));
       wasm.setWeb((request) => web.answer(request));
     } catch (thrown) {
       // What was found needs no engine, and neither does what can still come.

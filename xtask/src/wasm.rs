@@ -97,8 +97,7 @@ fn compile(
   kind: Kind,
   (package, features): (&str, &[&str]),
 ) -> Result<PathBuf> {
-  let mut command =
-    for_wasm(rust.cargo(["build", "--lib", "--package", package]), std_source);
+  let mut command = for_wasm(rust.cargo(["build", "--lib", "--package", package]), std_source);
   command.args(["--profile", kind.profile()]);
   let own = if package == PACKAGES[0].0 { kind.features() } else { &[] };
   for feature in features.iter().chain(own) {

@@ -17,8 +17,8 @@ use crate::{
   },
   graph::Graph,
   protocol::{Alias, BuildOptions, Diagnostic, Format, ImportKind, Platform},
-  web,
   snapshot::{GuardedView, Snapshot},
+  web,
 };
 
 /// What is known while messages are made.

@@ -148,7 +148,9 @@ pub(crate) fn nesting_too_deep(file: &str, text: &str, offset: usize, limit: u32
 pub(crate) fn no_web_compiler(file: &str) -> Diagnostic {
   Diagnostic::error(
     "WEB_UNAVAILABLE",
-    format!("`{file}` needs what compiles style sheets and reads pages, which could not be loaded."),
+    format!(
+      "`{file}` needs what compiles style sheets and reads pages, which could not be loaded."
+    ),
   )
   .in_file(file)
   .hint("Serve `nexxo-web.wasm` beside the worker, and let a Content-Security-Policy allow it.")
@@ -171,8 +173,19 @@ pub(crate) fn invalid_css(problem: &str, file: &str) -> Diagnostic {
 }
 
 pub(crate) fn ignored_css(problem: &str, file: &str) -> Diagnostic {
-  Diagnostic::warning("IGNORED_CSS", format!("A part of `{file}` is left out: {}", sentence(problem)))
-    .hint("Browsers leave it out as well. Correct or remove it.")
+  Diagnostic::warning(
+    "IGNORED_CSS",
+    format!("A part of `{file}` is left out: {}", sentence(problem)),
+  )
+  .hint("Browsers leave it out as well. Correct or remove it.")
+}
+
+pub(crate) fn invalid_env() -> Diagnostic {
+  Diagnostic::warning(
+    "INVALID_ENV",
+    "A line of the environment says nothing: it is no `NAME=value`.",
+  )
+  .hint("Put values with spaces or signs between quotes, and comments after `#`.")
 }
 
 pub(crate) fn unresolved_url(url: &str) -> Diagnostic {

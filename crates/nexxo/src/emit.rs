@@ -54,9 +54,8 @@ pub(crate) fn emit(
       Output::Asset(_) => None,
     })
     .collect();
-  let metafile =
-    (options.metafile == Some(true))
-      .then(|| metafile(&output, &beside, graph, cwd, &chunk_names, snapshot));
+  let metafile = (options.metafile == Some(true))
+    .then(|| metafile(&output, &beside, graph, cwd, &chunk_names, snapshot));
   let groups = group_names(options);
   let mut events = Vec::new();
   let mut files: Vec<OutputFile> = Vec::with_capacity(output.assets.len());

@@ -12,7 +12,7 @@ use std::{
   sync::{Mutex, PoisonError},
 };
 
-use nexxo_web::{Answer, Job, PageParts, PagePlan, Reply, Request};
+use nexxo_web::{Answer, EnvFile, Job, PageParts, PagePlan, Reply, Request};
 use tokio::sync::oneshot;
 
 /// A future that any thread may drive.
@@ -45,6 +45,13 @@ impl dyn Host {
   pub(crate) async fn read_page(&self, text: String) -> Option<PageParts> {
     match self.web(Request::ReadPage { text }).await {
       Some(Reply::ReadPage(parts)) => Some(parts),
+      _ => None,
+    }
+  }
+
+  pub(crate) async fn read_env(&self, files: Vec<String>) -> Option<EnvFile> {
+    match self.web(Request::ReadEnv { files }).await {
+      Some(Reply::ReadEnv(read)) => Some(read),
       _ => None,
     }
   }

@@ -21,6 +21,7 @@ mod bundler;
 pub mod cache;
 mod check;
 mod emit;
+mod env;
 mod execute;
 mod graph;
 mod hmr;

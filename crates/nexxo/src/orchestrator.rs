@@ -25,7 +25,7 @@ use crate::{
     cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, shown_id,
     superseded,
   },
-  emit,
+  emit, env,
   execute::{self, Earlier, Executed},
   graph::Graph,
   hmr::Pages,
@@ -33,8 +33,8 @@ use crate::{
   host::Host,
   plan::{self, Scope, UpdateScope},
   protocol::{
-    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Patch, Stage, StageEvent, Tsconfig,
-    UpdateResult,
+    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Patch, Stage, StageEvent,
+    Tsconfig, UpdateResult,
   },
   snapshot::{Changes, FileLimits, GuardedView, Snapshot},
   web::Web,
@@ -289,7 +289,12 @@ impl State {
     self.pages.missed |= changes.is_none_or(|changes| !changes.is_empty());
 
     // 1. init
-    let made = match self.init(snapshot, &job.host, &stop) {
+    let reads_env = |changes: &Changes| changes.paths().iter().any(|path| env::is_env_file(path));
+    if changes.is_some_and(reads_env) {
+      // It is part of the options, and so of the bundler.
+      self.made = None;
+    }
+    let made = match self.init(snapshot, &job.host, &stop).await {
       Ok(made) => made,
       Err(diagnostics) => {
         progress.done(Stage::Init, &[("errors", diagnostics.len())]);
@@ -369,15 +374,19 @@ impl State {
     result
   }
 
-  fn init(
+  async fn init(
     &mut self,
     snapshot: &Snapshot,
     host: &Arc<dyn Host>,
     stop: &CancelToken,
   ) -> Result<&mut Made, Vec<Diagnostic>> {
     if self.made.is_none() {
-      let Prepared { options, cwd, mut warnings } =
-        bundler::prepare(&self.options, self.incremental)?;
+      let environment =
+        env::of(&self.options, snapshot, &**host).await.map_err(|mistake| vec![mistake])?;
+      let environment = environment.unwrap_or_default();
+      let applied = environment.applied(&self.options);
+      let Prepared { options, cwd, mut warnings } = bundler::prepare(&applied, self.incremental)?;
+      warnings.extend(environment.warnings.iter().cloned());
       if cwd.parent().is_some() && !snapshot.is_folder(&cwd) {
         return Err(vec![missing_cwd(&cwd.to_string_lossy())]);
       }
@@ -408,8 +417,13 @@ impl State {
       view.begin(snapshot.clone(), stop.clone());
       let checker =
         Checker { options: &self.options, cwd: &cwd, view: &view, snapshot: snapshot.clone() };
-      let web =
-        Arc::new(Web::new(&self.options, &cwd, Arc::clone(host), Arc::clone(&view)));
+      let web = Arc::new(Web::new(
+        &self.options,
+        &cwd,
+        Arc::clone(host),
+        Arc::clone(&view),
+        environment.in_page(),
+      ));
       let bundler = bundler::create(options, &self.plugins, self.options.dev.as_ref(), &view, &web)
         .map_err(|errors| checker.translate(errors.into_vec(), None))?;
       warnings.extend(execute::warnings_of(&bundler, &checker));

@@ -28,6 +28,11 @@ pub struct BuildOptions {
   pub preserve_entry_signatures: Option<PreserveEntrySignatures>,
   pub context: Option<String>,
   pub output: Option<OutputOptions>,
+  /// Which `.env.[mode]` files are read. With one, `import.meta.env` is the app's own, as for pages and
+  /// while one develops.
+  pub mode: Option<String>,
+  /// What names have to begin with to be seen by the app. Default `VITE_`.
+  pub env_prefix: Option<EnvPrefix>,
   /// Where the output is served: `/`, `/app/`, `https://cdn.example/`; `./` for relative addresses.
   pub base: Option<String>,
   /// Assets of up to so many bytes are part of the module that imports them.
@@ -106,6 +111,13 @@ pub struct ResolveOptions {
 pub enum Alias {
   To(String),
   Ignore(bool),
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "expected a prefix, or a list of them")]
+pub enum EnvPrefix {
+  One(String),
+  Many(Vec<String>),
 }
 
 /// How one module's syntax is changed.
@@ -358,7 +370,6 @@ pub struct UpdateResult {
   #[serde(skip_serializing_if = "Option::is_none")]
   pub reload: Option<String>,
   /// What the patches show by its address.
-  #[serde(skip_serializing_if = "Vec::is_empty")]
   pub output_files: Vec<OutputFile>,
   pub diagnostics: Vec<Diagnostic>,
   pub duration_ms: f64,
@@ -397,7 +408,7 @@ pub struct OutputFile {
   pub exports: Vec<String>,
   pub module_ids: Vec<String>,
   /// The style sheets that a page needs with a chunk and those that it imports, in their order.
-  #[serde(default, skip_serializing_if = "Vec::is_empty")]
+  #[serde(default)]
   pub styles: Vec<String>,
 }
 

@@ -18,12 +18,11 @@ use std::{
   sync::{Arc, Mutex, PoisonError},
 };
 
-use oxc::syntax::keyword::is_reserved_keyword_or_global_object;
 use nexxo_web::{Answer, Class, Job, Problem, Sheet, Target};
+use oxc::syntax::keyword::is_reserved_keyword_or_global_object;
 use rolldown::plugin::{
   __inner::SharedPluginable, HookLoadArgs, HookLoadOutput, HookLoadReturn, HookRenderChunkArgs,
-  HookRenderChunkReturn, HookUsage, Plugin, PluginContext,
-  SharedLoadPluginContext,
+  HookRenderChunkReturn, HookUsage, Plugin, PluginContext, SharedLoadPluginContext,
 };
 use rolldown_common::{ModuleType as RolldownModuleType, side_effects::HookSideEffects};
 use rustc_hash::FxHashMap;
@@ -40,8 +39,8 @@ use crate::{
   snapshot::{GuardedView, normalize_path, shown},
 };
 
-pub(crate) use files::{Outputs, style_files};
 use files::{BASE, UP};
+pub(crate) use files::{Outputs, style_files};
 
 /// A smaller asset is part of the module that imports it.
 const INLINE_LIMIT: u64 = 4096;
@@ -50,9 +49,42 @@ const MOST_ROUNDS: usize = 200;
 
 /// Extensions of files that pages show, play or load by their address, as in Vite.
 const ASSETS: [&str; 36] = [
-  "apng", "avif", "bmp", "cur", "gif", "ico", "jfif", "jpeg", "jpg", "jxl", "pjp", "pjpeg", "png",
-  "svg", "webp", "aac", "flac", "m4a", "mov", "mp3", "mp4", "ogg", "opus", "vtt", "wav", "webm",
-  "eot", "otf", "ttf", "woff", "woff2", "pdf", "webmanifest", "xml", "bin", "glb",
+  "apng",
+  "avif",
+  "bmp",
+  "cur",
+  "gif",
+  "ico",
+  "jfif",
+  "jpeg",
+  "jpg",
+  "jxl",
+  "pjp",
+  "pjpeg",
+  "png",
+  "svg",
+  "webp",
+  "aac",
+  "flac",
+  "m4a",
+  "mov",
+  "mp3",
+  "mp4",
+  "ogg",
+  "opus",
+  "vtt",
+  "wav",
+  "webm",
+  "eot",
+  "otf",
+  "ttf",
+  "woff",
+  "woff2",
+  "pdf",
+  "webmanifest",
+  "xml",
+  "bin",
+  "glb",
 ];
 
 const STYLES: [&str; 3] = ["css", "scss", "sass"];
@@ -75,6 +107,8 @@ pub(crate) struct Web {
   /// Whether dynamic imports can wait for style sheets.
   splits: bool,
   named_types: BTreeSet<String>,
+  /// What stands for names between per cent signs in pages.
+  environment: Vec<(String, String)>,
   /// The ids of entries that are pages.
   pages: Vec<String>,
   state: Mutex<State>,
@@ -106,8 +140,12 @@ enum Kind {
   Raw,
   /// A script by another id: each query is a module of its own.
   Script,
-  Asset { inline: Option<bool> },
-  Style { inline: bool },
+  Asset {
+    inline: Option<bool>,
+  },
+  Style {
+    inline: bool,
+  },
 }
 
 impl fmt::Debug for Web {
@@ -122,6 +160,7 @@ impl Web {
     cwd: &Path,
     host: Arc<dyn Host>,
     view: Arc<GuardedView>,
+    environment: Vec<(String, String)>,
   ) -> Self {
     let output = options.output.clone().unwrap_or_default();
     let base = options.base.as_deref().unwrap_or("/");
@@ -153,6 +192,7 @@ impl Web {
         .flatten()
         .map(|(extension, _)| extension.trim_start_matches('.').to_owned())
         .collect(),
+      environment,
       pages: crate::bundler::inputs(options)
         .into_iter()
         .filter(|input| is_page(input))
@@ -391,9 +431,7 @@ impl Web {
           // One is enough to fail, and the first is the cause more often than not.
           let Some(problem) = problems.first() else { break };
           let diagnostic = match &problem.unresolved {
-            Some(specifier) => {
-              self.diagnostic(problem, &job, |_, _| missing_file(specifier, None))
-            }
+            Some(specifier) => self.diagnostic(problem, &job, |_, _| missing_file(specifier, None)),
             None => self.diagnostic(problem, &job, invalid_css),
           };
           return Err(self.view.fail(diagnostic));
@@ -623,9 +661,7 @@ pub(crate) fn made_from(id: &str) -> Option<&str> {
 }
 
 fn is_css_module(path: &str) -> bool {
-  STYLES.iter().any(|style| {
-    path.strip_suffix(style).is_some_and(|stem| stem.ends_with(".module."))
-  })
+  STYLES.iter().any(|style| path.strip_suffix(style).is_some_and(|stem| stem.ends_with(".module.")))
 }
 
 fn script_type(extension: &str) -> Option<RolldownModuleType> {

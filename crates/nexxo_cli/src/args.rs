@@ -163,6 +163,14 @@ pub(crate) struct BuildArgs {
   #[arg(long, value_parser = ["browser", "node", "neutral"], help_heading = "What goes in")]
   platform: Option<String>,
 
+  /// Read the files `.env.MODE` as well, and let `import.meta.env` be the app's own.
+  #[arg(long, help_heading = "What goes in")]
+  mode: Option<String>,
+
+  /// Where the output is served: `/app/`, an address, or `./`.
+  #[arg(long, value_name = "PATH", help_heading = "What comes out")]
+  base: Option<String>,
+
   /// Leave imports of NAME as they are: exact, with one `*`, or a regular expression between
   /// slashes. May be repeated.
   #[arg(long, short, value_name = "NAME", help_heading = "What goes in")]
@@ -505,6 +513,8 @@ impl BuildArgs {
     };
     put(&["input"], "--input", input(entries.iter().chain(&self.input)));
     put(&["platform"], "--platform", self.platform.as_deref().map(Value::from));
+    put(&["mode"], "--mode", self.mode.as_deref().map(Value::from));
+    put(&["base"], "--base", self.base.as_deref().map(Value::from));
     put(&["output", "dir"], "--out-dir", self.out_dir.as_deref().map(Value::from));
     put(&["output", "format"], "--format", self.format.as_deref().map(Value::from));
     put(&["output", "name"], "--name", self.name.as_deref().map(Value::from));

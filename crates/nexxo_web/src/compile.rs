@@ -123,9 +123,8 @@ fn alone<'a>(
   }
   let text = files.read(Path::new(&job.root)).ok()?;
   let sheet = StyleSheet::parse(text, options.clone());
-  let imports = |sheet: &StyleSheet<'_>| {
-    sheet.rules.0.iter().any(|rule| matches!(rule, CssRule::Import(_)))
-  };
+  let imports =
+    |sheet: &StyleSheet<'_>| sheet.rules.0.iter().any(|rule| matches!(rule, CssRule::Import(_)));
   (!sheet.as_ref().is_ok_and(imports)).then_some(sheet)
 }
 

@@ -9,6 +9,8 @@
 #[cfg(feature = "compiler")]
 mod compile;
 #[cfg(feature = "compiler")]
+mod env;
+#[cfg(feature = "compiler")]
 mod page;
 #[cfg(feature = "compiler")]
 mod sass;
@@ -26,6 +28,7 @@ pub enum Request {
   Style(Job),
   ReadPage { text: String },
   WritePage(PagePlan),
+  ReadEnv { files: Vec<String> },
 }
 
 /// The answers, one for each kind of request.
@@ -35,6 +38,7 @@ pub enum Reply {
   Style(Answer),
   ReadPage(PageParts),
   WritePage { text: Option<String> },
+  ReadEnv(EnvFile),
 }
 
 /// Does what is asked for.
@@ -44,7 +48,16 @@ pub fn answer(request: &Request) -> Reply {
     Request::Style(job) => Reply::Style(compile::compile(job)),
     Request::ReadPage { text } => Reply::ReadPage(page::read(text)),
     Request::WritePage(plan) => Reply::WritePage { text: page::write(plan) },
+    Request::ReadEnv { files } => Reply::ReadEnv(env::read(files)),
   }
+}
+
+/// What `.env` files say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvFile {
+  pub values: BTreeMap<String, String>,
+  /// Lines that say nothing, by their files' places.
+  pub problems: Vec<(usize, String)>,
 }
 
 /// What a page starts and shows.
@@ -102,9 +115,14 @@ pub struct Job {
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Answer {
   /// It lacks something, and is to be given again with it.
-  Needs { files: Vec<String>, targets: Vec<Target> },
+  Needs {
+    files: Vec<String>,
+    targets: Vec<Target>,
+  },
   Done(Sheet),
-  Failed { problems: Vec<Problem> },
+  Failed {
+    problems: Vec<Problem>,
+  },
 }
 
 /// A specifier that has to be resolved.
@@ -133,9 +151,14 @@ pub struct Sheet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Class {
-  Own { name: String },
+  Own {
+    name: String,
+  },
   /// Those of a name of another module.
-  Of { name: String, from: String },
+  Of {
+    name: String,
+    from: String,
+  },
 }
 
 /// An address in a style sheet.

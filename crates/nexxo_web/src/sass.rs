@@ -86,7 +86,10 @@ impl fmt::Debug for Files<'_> {
 impl grass::Fs for Files<'_> {
   /// Whether a folder has something in it shows when that is looked for.
   fn is_dir(&self, path: &Path) -> bool {
-    !matches!(path.extension().and_then(|extension| extension.to_str()), Some("scss" | "sass" | "css"))
+    !matches!(
+      path.extension().and_then(|extension| extension.to_str()),
+      Some("scss" | "sass" | "css")
+    )
   }
 
   fn is_file(&self, path: &Path) -> bool {

@@ -95,14 +95,10 @@ impl Web {
         let Some(files) = target.and_then(|target| self.awaited(&target, &args.chunks)) else {
           continue;
         };
-        let files: Vec<String> =
-          files.iter().map(|file| format!("{up}{file}")).collect();
+        let files: Vec<String> = files.iter().map(|file| format!("{up}{file}")).collect();
         let list = serde_json::Value::from(files);
         let end = start + length + 2;
-        let call = format!(
-          "__nexxo_styles({list}, import.meta.url, () => {})",
-          &code[at..end]
-        );
+        let call = format!("__nexxo_styles({list}, import.meta.url, () => {})", &code[at..end]);
         waits |= edit(at, end, call).is_some();
       }
     }
@@ -200,7 +196,11 @@ pub(crate) fn style_files(web: &Web, assets: &[Output]) -> Outputs {
 }
 
 /// Chunks in the order in which they run: each after those that it imports.
-pub(super) fn walk(name: &str, order: &mut Vec<String>, imports: &dyn Fn(&str) -> Option<Vec<String>>) {
+pub(super) fn walk(
+  name: &str,
+  order: &mut Vec<String>,
+  imports: &dyn Fn(&str) -> Option<Vec<String>>,
+) {
   let mut open = vec![(name.to_owned(), false)];
   let mut seen = std::collections::BTreeSet::new();
   while let Some((name, is_through)) = open.pop() {
@@ -341,7 +341,10 @@ mod tests {
   #[test]
   fn names_follow_the_pattern_and_paths_lead_on() {
     let name = asset_name("assets/[name]-[hash:4][extname]", "/src/a b.png", b"1");
-    assert!(name.starts_with("assets/a_b-") && name.ends_with(".png") && name.len() == 19, "{name}");
+    assert!(
+      name.starts_with("assets/a_b-") && name.ends_with(".png") && name.len() == 19,
+      "{name}"
+    );
     assert_eq!(joined("a/b.js", "./c.js").as_deref(), Some("a/c.js"));
     assert_eq!(joined("a/b.js", "../c.js").as_deref(), Some("c.js"));
     assert_eq!(joined("b.js", "../c.js"), None);

@@ -40,7 +40,10 @@ impl Web {
     id: &str,
     piece: &mut Piece,
   ) -> anyhow::Result<HookLoadOutput> {
-    let text = self.text(id)?;
+    let mut text = self.text(id)?;
+    for (name, value) in &self.environment {
+      text = text.replace(name, value);
+    }
     let file = shown(Path::new(id));
     let Some(parts) = self.host.read_page(text.clone()).await else {
       return Err(self.view.fail(no_web_compiler(&file)));
@@ -220,4 +223,3 @@ fn place(mistake: Diagnostic, page: &Page, file: &str, address: &str) -> Diagnos
     None => mistake.in_file(file),
   }
 }
-

@@ -1,0 +1,126 @@
+//! `import.meta.env`, and the `.env` files that it comes from, as in Vite: only
+//! what begins with a prefix can be seen by the app.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use crate::{
+  bundler::inputs,
+  diagnostic::{invalid_env, invalid_option},
+  host::Host,
+  protocol::{BuildOptions, Diagnostic, EnvPrefix},
+  snapshot::{Snapshot, normalize_path, shown},
+  web::is_page,
+};
+
+const PREFIX: &str = "VITE_";
+
+/// What an app can see of its environment.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+  /// By the names after `import.meta.env.`, as expressions.
+  values: IndexMap<String, serde_json::Value>,
+  pub(crate) warnings: Vec<Diagnostic>,
+}
+
+/// Whether a path is that of a file which an environment is read from.
+pub(crate) fn is_env_file(path: &str) -> bool {
+  let name = path.rsplit('/').next().unwrap_or(path);
+  name == ".env" || name.starts_with(".env.")
+}
+
+/// The environment of an app. None for what is no app: its `import.meta.env` is that of whoever
+/// uses it.
+///
+/// # Errors
+/// `INVALID_OPTION` for a prefix that would let everything through.
+pub(crate) async fn of(
+  options: &BuildOptions,
+  snapshot: &Snapshot,
+  host: &(dyn Host + 'static),
+) -> Result<Option<Environment>, Diagnostic> {
+  let is_app =
+    options.mode.is_some() || options.dev.is_some() || inputs(options).into_iter().any(is_page);
+  if !is_app {
+    return Ok(None);
+  }
+  let prefixes: Vec<String> = match &options.env_prefix {
+    None => vec![PREFIX.to_owned()],
+    Some(EnvPrefix::One(one)) => vec![one.clone()],
+    Some(EnvPrefix::Many(many)) => many.clone(),
+  };
+  if prefixes.iter().any(String::is_empty) {
+    let problem = "an empty prefix would put every value of the environment into the output";
+    return Err(invalid_option("envPrefix", problem));
+  }
+  let is_dev = options.dev.is_some();
+  let mode = options.mode.as_deref().unwrap_or(if is_dev { "development" } else { "production" });
+  let cwd = normalize_path(options.cwd.as_deref().unwrap_or("/")).unwrap_or_default();
+  let mut files: Vec<(PathBuf, String)> = Vec::new();
+  for name in [".env", ".env.local", &format!(".env.{mode}"), &format!(".env.{mode}.local")] {
+    let path = Path::new(&cwd).join(name);
+    if let Some(text) = snapshot.text(&path) {
+      files.push((path, text));
+    }
+  }
+  let mut environment = Environment::default();
+  if !files.is_empty() {
+    let texts = files.iter().map(|(_, text)| text.clone()).collect();
+    let read = host.read_env(texts).await.unwrap_or_default();
+    for (name, value) in read.values {
+      if prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+        environment.values.insert(name, value.into());
+      }
+    }
+    for (file, line) in read.problems {
+      let Some((path, text)) = files.get(file) else { continue };
+      let at = text.find(line.as_str()).unwrap_or(0);
+      let warning = invalid_env().at(shown(path), text, at, at + line.len());
+      environment.warnings.push(warning);
+    }
+  }
+  let base = options.base.as_deref().unwrap_or("/");
+  for (name, value) in [
+    ("BASE_URL", serde_json::Value::from(base)),
+    ("MODE", mode.into()),
+    ("DEV", is_dev.into()),
+    ("PROD", (!is_dev).into()),
+    ("SSR", false.into()),
+  ] {
+    environment.values.insert(name.to_owned(), value);
+  }
+  Ok(Some(environment))
+}
+
+impl Environment {
+  /// The options with what stands for the environment's values. What the options define themselves
+  /// comes first.
+  pub(crate) fn applied(&self, options: &BuildOptions) -> BuildOptions {
+    let mut options = options.clone();
+    if self.values.is_empty() {
+      return options;
+    }
+    let define = options.transform.get_or_insert_default().define.get_or_insert_default();
+    let all = serde_json::Value::Object(
+      self.values.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+    );
+    let each = self
+      .values
+      .iter()
+      .map(|(name, value)| (format!("import.meta.env.{name}"), value.to_string()));
+    for (name, value) in each.chain([("import.meta.env".to_owned(), all.to_string())]) {
+      define.entry(name).or_insert(value);
+    }
+    options
+  }
+
+  /// What a page has between per cent signs.
+  pub(crate) fn in_page(&self) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| match value {
+      serde_json::Value::String(text) => text.clone(),
+      other => other.to_string(),
+    };
+    self.values.iter().map(|(name, value)| (format!("%{name}%"), text(value))).collect()
+  }
+}
