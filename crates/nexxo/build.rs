@@ -8,10 +8,21 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
+/// All that decides what a build gives, the runtime of a dev build included.
+const PLACES: [&str; 7] = [
+  "crates/nexxo/hmr",
+  "crates/nexxo/src",
+  "crates/nexxo_web/src",
+  "crates/rolldown_fs/src",
+  "vendor/react-refresh",
+  "vendor/rolldown/src",
+  "Cargo.lock",
+];
+
 fn main() {
   let root = Path::new("../..");
   let mut files = Vec::new();
-  for place in ["crates/nexxo/src", "crates/rolldown_fs/src", "vendor/rolldown/src", "Cargo.lock"] {
+  for place in PLACES {
     let place = root.join(place);
     println!("cargo::rerun-if-changed={}", place.display());
     collect(&place, &mut files);

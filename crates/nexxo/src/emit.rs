@@ -76,22 +76,13 @@ pub(crate) fn emit(
         let is_map = source_maps.contains(asset.filename.as_str());
         files.push(OutputFile {
           kind: if is_map { OutputKind::Sourcemap } else { OutputKind::Asset },
-          file_name: asset.filename.to_string(),
-          contents: asset.source.as_bytes().to_vec(),
           name: asset.names.first().cloned().filter(|_| !is_map),
-          is_entry: false,
-          is_dynamic_entry: false,
-          facade_module_id: None,
-          imports: Vec::new(),
-          dynamic_imports: Vec::new(),
-          exports: Vec::new(),
-          module_ids: Vec::new(),
-          styles: Vec::new(),
+          ..OutputFile::asset(asset.filename.to_string(), asset.source.as_bytes().to_vec())
         });
       }
     }
   }
-  files.extend(beside.files.into_iter().map(|(name, contents)| web::output_file(name, contents)));
+  files.extend(beside.files.into_iter().map(|(name, contents)| OutputFile::asset(name, contents)));
   let mut emitted = Emitted { files, metafile, events, diagnostics: Vec::new() };
   put_in_order(&mut emitted);
   emitted

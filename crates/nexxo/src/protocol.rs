@@ -412,6 +412,26 @@ pub struct OutputFile {
   pub styles: Vec<String>,
 }
 
+impl OutputFile {
+  /// A file that is no chunk.
+  pub fn asset(file_name: String, contents: Vec<u8>) -> Self {
+    Self {
+      kind: OutputKind::Asset,
+      file_name,
+      contents,
+      name: None,
+      is_entry: false,
+      is_dynamic_entry: false,
+      facade_module_id: None,
+      imports: Vec::new(),
+      dynamic_imports: Vec::new(),
+      exports: Vec::new(),
+      module_ids: Vec::new(),
+      styles: Vec::new(),
+    }
+  }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OutputKind {

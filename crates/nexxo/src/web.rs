@@ -33,9 +33,7 @@ use crate::{
     unsupported_query,
   },
   host::Host,
-  protocol::{
-    BuildOptions, Diagnostic, Format, Minify, OutputFile, OutputKind, Target as SyntaxTarget,
-  },
+  protocol::{BuildOptions, Diagnostic, Format, Minify, OutputFile, Target as SyntaxTarget},
   snapshot::{GuardedView, normalize_path, shown},
 };
 
@@ -232,7 +230,7 @@ impl Web {
   ) -> Vec<OutputFile> {
     let state = self.state();
     let shown = state.assets.iter().filter(|(name, _)| texts().any(|text| text.contains(*name)));
-    shown.map(|(name, bytes)| output_file(name.clone(), bytes.to_vec())).collect()
+    shown.map(|(name, bytes)| OutputFile::asset(name.clone(), bytes.to_vec())).collect()
   }
 
   fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -605,24 +603,6 @@ impl Web {
         format!("new URL({}, import.meta.url).href", quoted(&format!("{UP}{name}")))
       }
     }
-  }
-}
-
-/// An asset as a file of the output.
-pub(crate) fn output_file(file_name: String, contents: Vec<u8>) -> OutputFile {
-  OutputFile {
-    kind: OutputKind::Asset,
-    file_name,
-    contents,
-    name: None,
-    is_entry: false,
-    is_dynamic_entry: false,
-    facade_module_id: None,
-    imports: Vec::new(),
-    dynamic_imports: Vec::new(),
-    exports: Vec::new(),
-    module_ids: Vec::new(),
-    styles: Vec::new(),
   }
 }
 

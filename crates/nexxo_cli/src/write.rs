@@ -418,17 +418,8 @@ mod tests {
   fn file(name: &str, contents: &str) -> OutputFile {
     OutputFile {
       kind: OutputKind::Chunk,
-      file_name: name.to_owned(),
-      contents: contents.as_bytes().to_vec(),
-      name: None,
       is_entry: true,
-      is_dynamic_entry: false,
-      facade_module_id: None,
-      imports: Vec::new(),
-      dynamic_imports: Vec::new(),
-      exports: Vec::new(),
-      module_ids: Vec::new(),
-      styles: Vec::new(),
+      ..OutputFile::asset(name.to_owned(), contents.as_bytes().to_vec())
     }
   }
 

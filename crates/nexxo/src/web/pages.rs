@@ -10,7 +10,7 @@ use nexxo_web::{PagePlan, PageScript};
 use rolldown::plugin::{HookLoadOutput, SharedLoadPluginContext};
 use rolldown_common::side_effects::HookSideEffects;
 
-use super::{Address, Piece, Web, files::BASE, is_style, output_file, quoted, script, split};
+use super::{Address, Piece, Web, files::BASE, is_style, quoted, script, split};
 use crate::{
   diagnostic::{missing_file, no_web_compiler, unresolved_url},
   protocol::{Diagnostic, OutputFile, OutputKind},
@@ -176,7 +176,7 @@ impl Web {
         }
       };
       let text = self.host.write_page(plan).await;
-      made.extend(text.map(|text| output_file(name, text.into_bytes())));
+      made.extend(text.map(|text| OutputFile::asset(name, text.into_bytes())));
     }
     made
   }
@@ -192,7 +192,7 @@ impl Web {
         if snapshot.is_folder(&path) && depth < DEEPEST {
           folders.push((path, format!("{prefix}{name}/"), depth + 1));
         } else if let Some(bytes) = snapshot.bytes(&path) {
-          found.push(output_file(format!("{prefix}{name}"), bytes));
+          found.push(OutputFile::asset(format!("{prefix}{name}"), bytes));
         }
       }
     }
