@@ -7,6 +7,7 @@
 //! names, so that what strangers wrote is read by nobody who did not ask for it.
 
 use std::{
+  collections::BTreeSet,
   sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},
@@ -63,6 +64,8 @@ struct Far {
   reads: Vec<String>,
   writes: Option<String>,
   timeout: Duration,
+  /// What came from there, and is near now.
+  fetched: Mutex<BTreeSet<Key>>,
   failures: AtomicU32,
   /// The first failure, for whoever asks why nothing came.
   problem: Mutex<Option<String>>,
@@ -95,6 +98,7 @@ impl SharedStore {
       reads,
       writes,
       timeout,
+      fetched: Mutex::default(),
       failures: AtomicU32::new(0),
       problem: Mutex::default(),
     };
@@ -181,6 +185,7 @@ impl Store for SharedStore {
       let mut batch = Batch::default();
       for (at, bytes) in fetched {
         let Some(bytes) = bytes else { continue };
+        own.far.fetched.lock().unwrap_or_else(PoisonError::into_inner).insert(keys[at]);
         batch.writes.push((family, keys[at], Arc::clone(&bytes)));
         found[at] = Some(bytes);
       }
@@ -190,9 +195,12 @@ impl Store for SharedStore {
     })
   }
 
-  fn commit(&self, batch: Batch) -> BoxFuture<Result<(), StoreError>> {
+  fn commit(&self, mut batch: Batch) -> BoxFuture<Result<(), StoreError>> {
     let own = self.clone();
     Box::pin(async move {
+      // Whatever took too long this time: the next time it is near.
+      let fetched = own.far.fetched.lock().unwrap_or_else(PoisonError::into_inner).clone();
+      batch.removals.retain(|(_, key)| !fetched.contains(key));
       let uploads = batch.writes.clone();
       let near = own.near.commit(batch).await;
       if let Some(scope) = &own.far.writes
