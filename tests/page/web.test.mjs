@@ -95,6 +95,18 @@ test('style sheets, modules of classes, Sass and images show, and an edit keeps 
   assert.deepEqual((await took()).filter(({ name }) => name === 'error'), []);
 });
 
+test('a page as the entry starts its modules and has its style sheets', async () => {
+  const page = { 'index.html': '<!doctype html><title>%VITE_NAME%</title><link rel="stylesheet" href="/src/page.css"><script type="module" src="/src/main.ts"></script>', 'src/page.css': 'body { margin: 17px }\n', '.env': 'VITE_NAME=Named\n' };
+  const { page: outer, write, took } = await embed({ ...files, ...page }, { input: 'index.html' });
+  const frame = await running(outer);
+  await shows(outer, frame, 'body', 'marginTop', '17px');
+  await shows(outer, frame, '.title', 'color', 'rgb(1, 2, 3)');
+  assert.equal(await frame.title(), 'Named');
+  await write({ 'src/page.css': 'body { margin: 19px }\n' });
+  await shows(outer, frame, 'body', 'marginTop', '19px');
+  assert.deepEqual((await took()).filter(({ name }) => name === 'error' || name === 'broken'), []);
+});
+
 test('an image that is changed, and one that an edit brings in, are fetched', async () => {
   const { page, write } = await embed(files, { input: 'src/main.ts' });
   const frame = await running(page);

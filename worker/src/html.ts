@@ -24,7 +24,9 @@ export interface HtmlSource {
 
 /** The page with what it runs. A first page that names no entry gets them all. */
 export function htmlPage({ at, text }: HtmlSource, files: OutputFile[], id: string): string {
-  const page = new DOMParser().parseFromString(text ?? '<div id="root"></div>', 'text/html');
+  // A page that is an entry has been led to the output already.
+  const made = files.find(({ type, fileName }) => type === 'asset' && fileName === at)?.text;
+  const page = new DOMParser().parseFromString(made ?? text ?? '<div id="root"></div>', 'text/html');
   const entries = files.filter(({ type, isEntry }) => type === 'chunk' && isEntry);
   let isStarted = at !== 'index.html';
   for (const script of page.querySelectorAll<HTMLScriptElement>('script[src]')) {

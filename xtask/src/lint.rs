@@ -44,7 +44,9 @@ pub(crate) fn command(arguments: &[String]) -> Result {
 
 /// The native lints do not see what is compiled for this target alone.
 fn wasm_lints(rust: &Toolchain, std_source: &Path) -> Command {
-  let lints = rust.clippy(["--lib", "--package", "nexxo_wasm", "--profile", "fast"]);
+  let packages = ["--package", "nexxo_wasm", "--package", "nexxo_web"];
+  let mut lints = rust.clippy(["--lib", "--profile", "fast", "--features", "nexxo_web/compiler"]);
+  lints.args(packages);
   let mut command = wasm::for_wasm(lints, std_source);
   command.args(["--", "-D", "warnings"]);
   command

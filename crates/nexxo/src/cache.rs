@@ -3,7 +3,7 @@
 //!
 //! What a build will read is not known before it is made, so a result is not
 //! found by one key but by a way: a record says which questions about the files
-//! to ask next ([`trail`]), the answers make the next key, until a record is a
+//! to ask next (`trail`), the answers make the next key, until a record is a
 //! result. A build that found none is watched while it asks, and its questions
 //! and its result are put at the end of the way that it came.
 

@@ -1,7 +1,7 @@
 //! Every message a user can see: one constructor each, in one list.
 //!
 //! A diagnostic is a code, a sentence, a place and a next step. Messages of
-//! rolldown, oxc and the resolver come in through [`from_rolldown`], which
+//! rolldown, oxc and the resolver come in through `from_rolldown`, which
 //! gives them a place and a next step where the original has none.
 //! `docs/diagnostics.md` lists the codes for users.
 

@@ -1,9 +1,9 @@
 //! The `nexxo` command: the engine on a machine's own disk and processors.
 //!
-//! A command line is read ([`args`]), joined with the configuration
-//! ([`config`]), and built from a view of the disk ([`disk`]) on the machine's
-//! threads ([`host`]); what comes out is put in place ([`write`]) and told of
-//! ([`report`]) and kept for the next time ([`cache`]). With [`dev`] and [`preview`] it is served instead ([`serve`]).
+//! A command line is read (`args`), joined with the configuration
+//! (`config`), and built from a view of the disk (`disk`) on the machine's
+//! threads (`host`); what comes out is put in place (`write`) and told of
+//! (`report`) and kept for the next time (`cache`). With `dev` and `preview` it is served instead (`serve`).
 //! Everything about bundling itself is in the crate `nexxo`.
 
 mod args;
