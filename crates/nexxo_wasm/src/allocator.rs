@@ -29,6 +29,7 @@ struct Stepping;
 impl Stepping {
   /// The heap, for as long as one call.
   #[expect(clippy::mut_from_ref, reason = "there is one thread, and no call is within another")]
+  #[expect(clippy::deref_addrof, reason = "a plain reference to a `static mut` is refused")]
   fn heap(&self) -> &mut Dlmalloc<Steps> {
     // SAFETY: the module has one thread, and dlmalloc calls nothing that allocates.
     unsafe { &mut *&raw mut HEAP }

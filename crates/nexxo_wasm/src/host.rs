@@ -28,10 +28,13 @@ thread_local! {
   static TIMERS: RefCell<Timers> = RefCell::default();
 }
 
+type Call = Closure<dyn FnMut()>;
+
 #[derive(Default)]
 struct Timers {
   last: u32,
-  open: HashMap<u32, (JsValue, Closure<dyn FnMut()>)>,
+  /// The browser's handle, and what it calls.
+  open: HashMap<u32, (JsValue, Call)>,
 }
 
 pub(crate) fn now_ms() -> f64 {

@@ -7,14 +7,14 @@
 #![cfg(target_family = "wasm")]
 
 mod allocator;
-mod engine;
+pub mod engine;
 #[cfg(feature = "fault")]
 mod fault;
 mod hooks;
 mod host;
 mod pump;
 mod value;
-mod web;
+pub mod web;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 
