@@ -104,6 +104,9 @@ test('a page as the entry starts its modules and has its style sheets', async ()
   assert.equal(await frame.title(), 'Named');
   await write({ 'src/page.css': 'body { margin: 19px }\n' });
   await shows(outer, frame, 'body', 'marginTop', '19px');
+  // Another environment starts the app anew.
+  await write({ '.env': 'VITE_NAME=Renamed\n' });
+  await until(outer, 'the title is another', async () => (await (await running(outer)).title()) === 'Renamed');
   assert.deepEqual((await took()).filter(({ name }) => name === 'error' || name === 'broken'), []);
 });
 

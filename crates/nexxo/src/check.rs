@@ -57,7 +57,9 @@ impl Checker<'_> {
       diagnostics.retain(|diagnostic| match diagnostic.code {
         "UNLOADABLE_MODULE" => {
           let message = diagnostic.message.trim_end_matches('.');
-          !message.contains("threw an error") && !web::is_style(message)
+          let path = message.trim_start_matches("Could not load ").split('?').next();
+          let is_told = lost.iter().any(|failure| failure.file.as_deref() == path);
+          !message.contains("threw an error") && !is_told && !web::is_style(message)
         }
         "PLUGIN_ERROR" => !diagnostic.message.contains("threw an error"),
         _ => true,

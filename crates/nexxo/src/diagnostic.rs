@@ -477,6 +477,11 @@ pub(crate) fn from_rolldown(
   };
   diagnostic.notes = notes.iter().filter(is_ours).map(|note| in_backticks(note)).collect();
   if let Some((file, line, column, _)) = rendered.get_primary_location() {
+    // A module with a query has its file's text.
+    let file = match file.split_once('?') {
+      Some((path, _)) if snapshot.is_file(&cwd.join(path)) => path.to_owned(),
+      _ => file,
+    };
     let text = snapshot.text(&cwd.join(&file));
     match text.as_deref() {
       Some(text) => {

@@ -243,7 +243,7 @@ fn metafile(
 
 /// What rolldown does not keep the text of, such as JSON and style sheets, is measured in the snapshot.
 fn bytes_of(module: &Module, snapshot: &Snapshot) -> usize {
-  match (web::made_from(&module.id), module.source.len()) {
+  match (web::source_of(&module.id), module.source.len()) {
     (None, length) if length > 0 => length,
     (path, _) => {
       let path = path.unwrap_or(&module.id);

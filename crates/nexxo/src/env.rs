@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 use crate::{
   bundler::inputs,
-  diagnostic::{invalid_env, invalid_option},
+  diagnostic::{invalid_env, invalid_option, no_web_compiler},
   host::Host,
   protocol::{BuildOptions, Diagnostic, EnvPrefix},
   snapshot::{Snapshot, normalize_path, shown},
@@ -16,34 +16,30 @@ use crate::{
 
 const PREFIX: &str = "VITE_";
 
-/// What an app can see of its environment.
+/// What an app can see of its environment. Nothing, for what is no app: its `import.meta.env` is
+/// that of whoever uses it.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
+  /// The files that it may come from, as they were.
+  files: Vec<(PathBuf, Option<String>)>,
   /// By the names after `import.meta.env.`, as expressions.
   values: IndexMap<String, serde_json::Value>,
   pub(crate) warnings: Vec<Diagnostic>,
 }
 
-/// Whether a path is that of a file which an environment is read from.
-pub(crate) fn is_env_file(path: &str) -> bool {
-  let name = path.rsplit('/').next().unwrap_or(path);
-  name == ".env" || name.starts_with(".env.")
-}
-
-/// The environment of an app. None for what is no app: its `import.meta.env` is that of whoever
-/// uses it.
+/// Reads the environment of an app.
 ///
 /// # Errors
-/// `INVALID_OPTION` for a prefix that would let everything through.
+/// `INVALID_OPTION` for a prefix that would let everything through; `WEB_UNAVAILABLE`.
 pub(crate) async fn of(
   options: &BuildOptions,
   snapshot: &Snapshot,
   host: &(dyn Host + 'static),
-) -> Result<Option<Environment>, Diagnostic> {
+) -> Result<Environment, Diagnostic> {
   let is_app =
     options.mode.is_some() || options.dev.is_some() || inputs(options).into_iter().any(is_page);
   if !is_app {
-    return Ok(None);
+    return Ok(Environment::default());
   }
   let prefixes: Vec<String> = match &options.env_prefix {
     None => vec![PREFIX.to_owned()],
@@ -57,27 +53,26 @@ pub(crate) async fn of(
   let is_dev = options.dev.is_some();
   let mode = options.mode.as_deref().unwrap_or(if is_dev { "development" } else { "production" });
   let cwd = normalize_path(options.cwd.as_deref().unwrap_or("/")).unwrap_or_default();
-  let mut files: Vec<(PathBuf, String)> = Vec::new();
+  let mut environment = Environment::default();
   for name in [".env", ".env.local", &format!(".env.{mode}"), &format!(".env.{mode}.local")] {
     let path = Path::new(&cwd).join(name);
-    if let Some(text) = snapshot.text(&path) {
-      files.push((path, text));
-    }
+    let text = snapshot.text(&path);
+    environment.files.push((path, text));
   }
-  let mut environment = Environment::default();
-  if !files.is_empty() {
-    let texts = files.iter().map(|(_, text)| text.clone()).collect();
-    let read = host.read_env(texts).await.unwrap_or_default();
+  let there = environment.files.iter().filter_map(|(path, text)| Some((path, text.as_ref()?)));
+  let there: Vec<(&PathBuf, &String)> = there.collect();
+  if let Some((first, _)) = there.first() {
+    let texts = there.iter().map(|(_, text)| (*text).clone()).collect();
+    let read = host.read_env(texts).await.ok_or_else(|| no_web_compiler(&shown(first)))?;
     for (name, value) in read.values {
       if prefixes.iter().any(|prefix| name.starts_with(prefix.as_str())) {
         environment.values.insert(name, value.into());
       }
     }
     for (file, line) in read.problems {
-      let Some((path, text)) = files.get(file) else { continue };
+      let Some((path, text)) = there.get(file) else { continue };
       let at = text.find(line.as_str()).unwrap_or(0);
-      let warning = invalid_env().at(shown(path), text, at, at + line.len());
-      environment.warnings.push(warning);
+      environment.warnings.push(invalid_env().at(shown(path), text, at, at + line.len()));
     }
   }
   let base = options.base.as_deref().unwrap_or("/");
@@ -90,10 +85,15 @@ pub(crate) async fn of(
   ] {
     environment.values.insert(name.to_owned(), value);
   }
-  Ok(Some(environment))
+  Ok(environment)
 }
 
 impl Environment {
+  /// Whether the files that it comes from are what they were.
+  pub(crate) fn holds(&self, snapshot: &Snapshot) -> bool {
+    self.files.iter().all(|(path, text)| snapshot.text(path) == *text)
+  }
+
   /// The options with what stands for the environment's values. What the options define themselves
   /// comes first.
   pub(crate) fn applied(&self, options: &BuildOptions) -> BuildOptions {

@@ -25,7 +25,8 @@ use crate::{
     cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, shown_id,
     superseded,
   },
-  emit, env,
+  emit,
+  env::{self, Environment},
   execute::{self, Earlier, Executed},
   graph::Graph,
   hmr::Pages,
@@ -259,6 +260,7 @@ struct Made {
   bundler: Bundler,
   view: Arc<GuardedView>,
   web: Arc<Web>,
+  environment: Environment,
   prepared_warnings: Vec<Diagnostic>,
   cwd: std::path::PathBuf,
   left: Earlier,
@@ -289,11 +291,7 @@ impl State {
     self.pages.missed |= changes.is_none_or(|changes| !changes.is_empty());
 
     // 1. init
-    let reads_env = |changes: &Changes| changes.paths().iter().any(|path| env::is_env_file(path));
-    if changes.is_some_and(reads_env) {
-      // It is part of the options, and so of the bundler.
-      self.made = None;
-    }
+    self.check_environment(snapshot);
     let made = match self.init(snapshot, &job.host, &stop).await {
       Ok(made) => made,
       Err(diagnostics) => {
@@ -306,10 +304,11 @@ impl State {
     let (earlier, last) = (std::mem::take(&mut made.left), made.result.take());
     let unread = std::mem::take(&mut made.unread);
     let cwd = made.cwd.to_string_lossy().into_owned();
-    let is_style = changes.is_some_and(|changes| !made.web.made_from(&changes.paths()).is_empty());
+    let touches_web =
+      changes.is_some_and(|changes| !made.web.made_from(&changes.paths()).is_empty());
     let scope = if std::mem::take(&mut made.reshaped) {
       Scope::Full { reason: "an update changed what modules import" }
-    } else if incremental && is_style {
+    } else if incremental && touches_web {
       // Its module may be what it was, and what it stands for be another.
       Scope::Full { reason: "a style sheet or an asset changed" }
     } else if incremental {
@@ -348,8 +347,10 @@ impl State {
     diagnostics.extend(made.web.warnings(ids));
     let mut emitted = emit::emit(output, graph, &options, &made.cwd, snapshot, &made.web);
     if emitted.files.iter().any(|file| file.is_entry) {
-      let pages = made.web.pages(&emitted.files).await;
-      emit::add(&mut emitted, pages);
+      match made.web.pages(&emitted.files).await {
+        Ok(pages) => emit::add(&mut emitted, pages),
+        Err(mistake) => diagnostics.push(mistake),
+      }
     }
     for event in emitted.events {
       progress.event(event);
@@ -374,6 +375,11 @@ impl State {
     result
   }
 
+  /// Gives a bundler up whose environment is another now: it is part of its options. Says whether it did.
+  fn check_environment(&mut self, snapshot: &Snapshot) -> bool {
+    self.made.take_if(|made| !made.environment.holds(snapshot)).is_some()
+  }
+
   async fn init(
     &mut self,
     snapshot: &Snapshot,
@@ -383,7 +389,6 @@ impl State {
     if self.made.is_none() {
       let environment =
         env::of(&self.options, snapshot, &**host).await.map_err(|mistake| vec![mistake])?;
-      let environment = environment.unwrap_or_default();
       let applied = environment.applied(&self.options);
       let Prepared { options, cwd, mut warnings } = bundler::prepare(&applied, self.incremental)?;
       warnings.extend(environment.warnings.iter().cloned());
@@ -432,6 +437,7 @@ impl State {
         bundler,
         view,
         web,
+        environment,
         prepared_warnings,
         cwd,
         left: Earlier::default(),
@@ -453,10 +459,18 @@ impl State {
   ) -> UpdateResult {
     let since_ms = job.host.now_ms();
     let options = Arc::clone(&self.options);
+    let is_another = self.check_environment(snapshot);
     let Some(made) = self.made.as_mut().filter(|made| made.left.graph.is_some()) else {
       return UpdateResult {
         ok: true,
-        reload: Some("there is no earlier build to go on from".to_owned()),
+        reload: Some(
+          if is_another {
+            "the environment changed"
+          } else {
+            "there is no earlier build to go on from"
+          }
+          .to_owned(),
+        ),
         ..UpdateResult::default()
       };
     };

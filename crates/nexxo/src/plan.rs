@@ -7,7 +7,6 @@
 
 use crate::{
   diagnostic::shown_id,
-  env::is_env_file,
   graph::{Graph, Module, ReachedBy},
   protocol::{
     ExplainEvent, ImportKind, ModuleEvent, ModuleReason, RebuildEvent, RebuildScope, ResolveEvent,
@@ -99,9 +98,6 @@ pub(crate) fn update_scope(previous: Option<&Graph>, changes: &Changes) -> Updat
   let paths = changes.paths();
   if paths.iter().any(|path| steers_resolution(path)) {
     return UpdateScope::Reload { reason: "a file that steers resolution changed" };
-  }
-  if paths.iter().any(|path| is_env_file(path)) {
-    return UpdateScope::Reload { reason: "the environment changed" };
   }
   let knows = |path: &String| previous.is_some_and(|graph| graph.find(path).is_some());
   // A file that comes or goes may change where a specifier leads.

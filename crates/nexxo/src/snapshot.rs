@@ -447,6 +447,33 @@ impl GuardedView {
   fn view(&self) -> Arc<dyn SourceView> {
     Arc::clone(&self.state().snapshot.0)
   }
+
+  /// A file's text, whatever its extension says.
+  ///
+  /// # Errors
+  /// `NOT_UTF8`, and those of [`SourceView::read`].
+  pub(crate) fn text(&self, path: &Path) -> io::Result<String> {
+    String::from_utf8(self.read(path)?)
+      .map(without_mark)
+      .map_err(|error| self.refuse(not_utf8(&shown(path), error.utf8_error().valid_up_to())))
+  }
+
+  /// Refuses a script that nests deeper than the limit. It is a part of a file's text.
+  ///
+  /// # Errors
+  /// `NESTING_TOO_DEEP`.
+  pub(crate) fn check_nesting(
+    &self,
+    path: &Path,
+    text: &str,
+    script: std::ops::Range<usize>,
+  ) -> io::Result<()> {
+    let (start, limit) = (script.start, self.limits.max_nesting);
+    match text.get(script).and_then(|script| nesting::deeper_than(script, limit)) {
+      None => Ok(()),
+      Some(offset) => Err(self.refuse(nesting_too_deep(&shown(path), text, start + offset, limit))),
+    }
+  }
 }
 
 impl FileLimits {
@@ -496,15 +523,12 @@ impl SourceView for GuardedView {
     {
       return Err(self.refuse(unknown_module_type(&shown(path), extension)));
     }
-    let text = String::from_utf8(self.read(path)?)
-      .map_err(|error| self.refuse(not_utf8(&shown(path), error.utf8_error().valid_up_to())))?;
-    let text = without_mark(text);
+    let text = self.text(path)?;
     let is_script = extension.is_none_or(|extension| {
       matches!(extension, "js" | "mjs" | "cjs" | "jsx" | "ts" | "mts" | "cts" | "tsx" | "json")
     });
-    if is_script && let Some(offset) = nesting::deeper_than(&text, self.limits.max_nesting) {
-      let limit = self.limits.max_nesting;
-      return Err(self.refuse(nesting_too_deep(&shown(path), &text, offset, limit)));
+    if is_script {
+      self.check_nesting(path, &text, 0..text.len())?;
     }
     Ok(text)
   }

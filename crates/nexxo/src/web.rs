@@ -18,13 +18,15 @@ use std::{
   sync::{Arc, Mutex, PoisonError},
 };
 
-use nexxo_web::{Answer, Class, Job, Problem, Sheet, Target};
+use nexxo_web::{Answer, Class, Job, Problem, Sheet, Target, is_elsewhere};
 use oxc::syntax::keyword::is_reserved_keyword_or_global_object;
 use rolldown::plugin::{
   __inner::SharedPluginable, HookLoadArgs, HookLoadOutput, HookLoadReturn, HookRenderChunkArgs,
   HookRenderChunkReturn, HookUsage, Plugin, PluginContext, SharedLoadPluginContext,
 };
 use rolldown_common::{ModuleType as RolldownModuleType, side_effects::HookSideEffects};
+use rolldown_fs::SourceView;
+use rolldown_utils::{base64::to_standard_base64, mime::guess_mime};
 use rustc_hash::FxHashMap;
 
 use crate::{
@@ -285,10 +287,8 @@ impl Web {
       Kind::Page => self.page_module(ctx, id, &mut piece).await,
       Kind::PageScript => Ok(self.page_script(id)),
       Kind::Raw => {
-        // As text, whatever its extension says.
-        let bytes = self.bytes(path)?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(script(format!("export default {};\n", quoted(&text)), HookSideEffects::False))
+        let text = quoted(&self.text(path)?);
+        Ok(script(format!("export default {text};\n"), HookSideEffects::False))
       }
       Kind::Script => {
         if let Some(word) = query.split('&').find(|word| UNSUPPORTED.contains(word)) {
@@ -296,28 +296,21 @@ impl Web {
         }
         let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
         Ok(HookLoadOutput {
-          code: self.text(path)?.into(),
+          // As a script without a query is read, with the same limits.
+          code: self.view.read_to_string(Path::new(path)).map_err(told)?.into(),
           module_type: extension.and_then(script_type),
           ..HookLoadOutput::default()
         })
       }
       Kind::Asset { inline } => {
-        let sheet = if is_style(path) {
-          let sheet = self.style(ctx, path, query, &mut piece).await?;
-          Some(self.placed(&sheet.code).into_bytes())
-        } else {
-          None
-        };
-        let bytes = match sheet {
-          Some(sheet) => sheet,
-          None => self.bytes(path)?,
-        };
-        let address = self.asset(path, bytes, inline, query.split('&').any(|part| part == "url"));
+        let bytes = self.asset_bytes(ctx, path, &mut piece).await?;
+        let address =
+          self.asset(path, bytes, inline, query.split('&').any(|part| part == "url"))?;
         let code = format!("export default {};\n", self.expression(&address));
         Ok(script(code, HookSideEffects::False))
       }
       Kind::Style { inline } => {
-        let sheet = self.style(ctx, path, query, &mut piece).await?;
+        let sheet = self.style(ctx, path, is_css_module(path), &mut piece).await?;
         Ok(self.style_module(id, sheet, inline, &mut piece))
       }
     };
@@ -329,8 +322,11 @@ impl Web {
   }
 
   fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
-    rolldown_fs::SourceView::read(&*self.view, Path::new(path))
-      .map_err(|error| anyhow::anyhow!("{error}"))
+    self.view.read(Path::new(path)).map_err(told)
+  }
+
+  fn text(&self, path: &str) -> anyhow::Result<String> {
+    self.view.text(Path::new(path)).map_err(told)
   }
 
   /// The module of a style sheet.
@@ -387,12 +383,12 @@ impl Web {
     &self,
     ctx: &SharedLoadPluginContext,
     path: &str,
-    query: &str,
+    is_module: bool,
     piece: &mut Piece,
   ) -> anyhow::Result<Sheet> {
     let mut job = Job {
       root: path.to_owned(),
-      is_module: is_css_module(path) && !query.split('&').any(|part| part == "url"),
+      is_module,
       minify: self.minify,
       browsers: self.browsers.clone(),
       ..Job::default()
@@ -444,11 +440,6 @@ impl Web {
       unresolved: None,
     };
     Err(self.view.fail(self.diagnostic(&problem, &job, invalid_css)))
-  }
-
-  fn text(&self, path: &str) -> anyhow::Result<String> {
-    let text = String::from_utf8_lossy(&self.bytes(path)?).into_owned();
-    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
   }
 
   fn diagnostic(
@@ -523,7 +514,7 @@ impl Web {
         Address::AsItIs(address) => address,
         Address::File(path, rest) => {
           piece.files.insert(path.clone());
-          let address = self.asset(&path, self.bytes(&path)?, None, false);
+          let address = self.asset(&path, self.bytes(&path)?, None, false)?;
           format!("{address}{rest}")
         }
         Address::Nowhere => {
@@ -545,13 +536,7 @@ impl Web {
 
   async fn find_url(&self, ctx: &SharedLoadPluginContext, from: &str, url: &str) -> Address {
     let snapshot = self.view.snapshot();
-    let is_elsewhere = url.starts_with('#')
-      || url.starts_with("//")
-      || url.is_empty()
-      || url.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.chars().all(|character| character.is_ascii_alphanumeric())
-      });
-    if is_elsewhere {
+    if url.is_empty() || url.starts_with('#') || is_elsewhere(url) {
       return Address::AsItIs(url.to_owned());
     }
     let at = url.find(['?', '#']).unwrap_or(url.len());
@@ -578,15 +563,37 @@ impl Web {
     Address::Nowhere
   }
 
+  /// A file as it is shown by its address. A style sheet has no names of its own there.
+  async fn asset_bytes(
+    &self,
+    ctx: &SharedLoadPluginContext,
+    path: &str,
+    piece: &mut Piece,
+  ) -> anyhow::Result<Vec<u8>> {
+    if !is_style(path) {
+      return self.bytes(path);
+    }
+    let sheet = self.style(ctx, path, false, piece).await?;
+    Ok(self.placed(&sheet.code).into_bytes())
+  }
+
   /// Takes a file into the output, or into its address where it is small.
-  fn asset(&self, path: &str, bytes: Vec<u8>, inline: Option<bool>, keeps_file: bool) -> String {
+  fn asset(
+    &self,
+    path: &str,
+    bytes: Vec<u8>,
+    inline: Option<bool>,
+    keeps_file: bool,
+  ) -> anyhow::Result<String> {
     let is_small = bytes.len() as u64 <= self.inline_limit && !keeps_file;
     if inline.unwrap_or(is_small) {
-      return files::data_url(path, &bytes);
+      let kind = guess_mime(Path::new(path), &bytes)?;
+      // The shorter form has quotes in it, which may end the attribute that it is put into.
+      return Ok(format!("data:{kind};base64,{}", to_standard_base64(&bytes)));
     }
     let name = files::asset_name(&self.asset_names, path, &bytes);
     self.state().assets.insert(name.clone(), bytes.into());
-    format!("{BASE}{name}")
+    Ok(format!("{BASE}{name}"))
   }
 
   /// The addresses of a text that is no file of the output itself.
@@ -632,8 +639,8 @@ pub(crate) fn is_style(id: &str) -> bool {
     .is_some_and(|extension| STYLES.contains(&extension))
 }
 
-/// The file that a module was made from which is no script.
-pub(crate) fn made_from(id: &str) -> Option<&str> {
+/// The file whose module is no script's own.
+pub(crate) fn source_of(id: &str) -> Option<&str> {
   let (path, query) = split(id);
   let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
   let is_asset = extension.is_some_and(|extension| ASSETS.contains(&extension));
@@ -654,6 +661,11 @@ fn script_type(extension: &str) -> Option<RolldownModuleType> {
     "txt" => RolldownModuleType::Text,
     _ => return None,
   })
+}
+
+/// What the view refused, as rolldown carries it.
+fn told(error: std::io::Error) -> anyhow::Error {
+  anyhow::anyhow!("{error}")
 }
 
 fn script(code: String, side_effects: HookSideEffects) -> HookLoadOutput {

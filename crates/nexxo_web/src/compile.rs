@@ -19,7 +19,7 @@ use lightningcss::{
   targets::{Browsers, Targets},
 };
 
-use crate::{Answer, Class, Job, Problem, Sheet, Target, Url, sass};
+use crate::{Answer, Class, Job, Problem, Sheet, Target, Url, is_elsewhere, sass};
 
 /// Rules within rules deeper than that are nobody's: parsers and printers recurse.
 const MOST_NESTED: usize = 200;
@@ -284,14 +284,6 @@ impl SourceProvider for Files<'_> {
       }
     }
   }
-}
-
-/// Addresses that are none of the project's files.
-pub(crate) fn is_elsewhere(specifier: &str) -> bool {
-  specifier.starts_with("//")
-    || specifier.split_once(':').is_some_and(|(scheme, _)| {
-      scheme.len() > 1 && scheme.chars().all(|character| character.is_ascii_alphanumeric())
-    })
 }
 
 /// The bundler does not say where an import stands that leads nowhere: where its text is, it is.

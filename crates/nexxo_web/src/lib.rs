@@ -52,6 +52,14 @@ pub fn answer(request: &Request) -> Reply {
   }
 }
 
+/// Whether an address is none of the project's files.
+pub fn is_elsewhere(address: &str) -> bool {
+  address.starts_with("//")
+    || address.split_once(':').is_some_and(|(scheme, _)| {
+      scheme.len() > 1 && scheme.chars().all(|character| character.is_ascii_alphanumeric())
+    })
+}
+
 /// What `.env` files say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnvFile {

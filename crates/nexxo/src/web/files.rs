@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use rolldown::plugin::{HookRenderChunkArgs, HookRenderChunkOutput, HookTransformOutputMap};
 use rolldown_common::{Output, OutputChunk, RollupRenderedChunk};
 use rolldown_utils::{
-  base64::to_standard_base64, indexmap::FxIndexMap, sanitize_filename::default_sanitize_file_name,
-  xxhash::xxhash_base64_url,
+  indexmap::FxIndexMap, sanitize_filename::default_sanitize_file_name, xxhash::xxhash_base64_url,
 };
 use string_wizard::{Hires, MagicString, SourceMapOptions};
 
 use super::Web;
+use crate::snapshot::normalize_path;
 
 /// Stands for where the output is served, until the file is known that says so.
 pub(super) const BASE: &str = "__NEXXO_BASE__";
@@ -226,18 +226,11 @@ fn style_name(chunk: &str) -> String {
 
 /// Where a relative specifier of a chunk leads.
 fn joined(chunk: &str, specifier: &str) -> Option<String> {
-  let mut segments: Vec<&str> = chunk.split('/').collect();
-  segments.pop();
-  for segment in specifier.split('/') {
-    match segment {
-      "." => {}
-      ".." => {
-        segments.pop()?;
-      }
-      segment => segments.push(segment),
-    }
+  if !specifier.starts_with('.') {
+    return None;
   }
-  specifier.starts_with('.').then(|| segments.join("/"))
+  let path = Path::new(chunk).parent()?.join(specifier);
+  Some(normalize_path(&path.to_string_lossy()).ok()?.trim_start_matches('/').to_owned())
 }
 
 /// The imports at a sheet's beginning, and all after them.
@@ -292,40 +285,6 @@ pub(super) fn asset_name(pattern: &str, path: &str, bytes: &[u8]) -> String {
   }
   name.push_str(rest);
   name
-}
-
-/// A file as its own address.
-pub(super) fn data_url(path: &str, bytes: &[u8]) -> String {
-  let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
-  let kind = match extension.unwrap_or_default().to_ascii_lowercase().as_str() {
-    "svg" => "image/svg+xml",
-    "jpg" | "jpeg" | "jfif" | "pjp" | "pjpeg" => "image/jpeg",
-    "ico" | "cur" => "image/x-icon",
-    image @ ("apng" | "avif" | "bmp" | "gif" | "jxl" | "png" | "webp") => {
-      return format!("data:image/{image};base64,{}", to_standard_base64(bytes));
-    }
-    font @ ("otf" | "ttf" | "woff" | "woff2") => {
-      return format!("data:font/{font};base64,{}", to_standard_base64(bytes));
-    }
-    "eot" => "application/vnd.ms-fontobject",
-    "mp3" => "audio/mpeg",
-    "m4a" => "audio/mp4",
-    audio @ ("aac" | "flac" | "opus" | "wav") => {
-      return format!("data:audio/{audio};base64,{}", to_standard_base64(bytes));
-    }
-    "ogg" => "audio/ogg",
-    "mp4" => "video/mp4",
-    "webm" => "video/webm",
-    "mov" => "video/quicktime",
-    "vtt" => "text/vtt",
-    "css" | "scss" | "sass" => "text/css",
-    "pdf" => "application/pdf",
-    "xml" => "text/xml",
-    "json" | "webmanifest" => "application/json",
-    "txt" => "text/plain",
-    _ => "application/octet-stream",
-  };
-  format!("data:{kind};base64,{}", to_standard_base64(bytes))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use nexxo_web::{PagePlan, PageScript};
 use rolldown::plugin::{HookLoadOutput, SharedLoadPluginContext};
 use rolldown_common::side_effects::HookSideEffects;
 
-use super::{Address, Piece, Web, files::BASE, is_style, quoted, script, split};
+use super::{Address, Piece, Web, files::BASE, is_style, quoted, script, split, told};
 use crate::{
   diagnostic::{missing_file, no_web_compiler, unresolved_url},
   protocol::{Diagnostic, OutputFile, OutputKind},
@@ -64,8 +64,17 @@ impl Web {
     for (at, script) in parts.scripts.into_iter().enumerate() {
       match script {
         PageScript::Inline { code } => {
+          let start = page.text.find(&code).unwrap_or(0);
+          let place = start..start + code.len();
+          self.view.check_nesting(Path::new(id), &page.text, place).map_err(told)?;
           import(&format!("{id}?script={at}.js"));
-          page.inline.insert(at, code);
+          // Stands where it stands in the page, so that its mistakes do.
+          let before = page.text.get(..start).unwrap_or_default();
+          let blank = before.chars().flat_map(|character| match character {
+            '\n' => std::iter::repeat_n('\n', 1),
+            other => std::iter::repeat_n(' ', other.len_utf16()),
+          });
+          page.inline.insert(at, blank.chain(code.chars()).collect());
         }
         PageScript::File { src } => match self.find_url(ctx, id, &src).await {
           Address::File(path, _) => {
@@ -117,14 +126,9 @@ impl Web {
       Address::AsItIs(placed) => placed,
       Address::File(path, rest) => {
         piece.files.insert(path.clone());
-        let bytes = if is_style(&path) {
-          let sheet = self.style(ctx, &path, "url", piece).await?;
-          self.placed(&sheet.code).into_bytes()
-        } else {
-          self.bytes(&path)?
-        };
+        let bytes = self.asset_bytes(ctx, &path, piece).await?;
         // Icons and manifests are asked for by their addresses, whatever their size.
-        format!("{}{rest}", self.asset(&path, bytes, Some(false), true))
+        format!("{}{rest}", self.asset(&path, bytes, Some(false), true)?)
       }
       Address::Nowhere => {
         let file = shown(Path::new(id));
@@ -144,7 +148,10 @@ impl Web {
   }
 
   /// The pages of an output, and what is beside them as it is.
-  pub(crate) async fn pages(&self, files: &[OutputFile]) -> Vec<OutputFile> {
+  ///
+  /// # Errors
+  /// `WEB_UNAVAILABLE`.
+  pub(crate) async fn pages(&self, files: &[OutputFile]) -> Result<Vec<OutputFile>, Diagnostic> {
     // A server has `public/` at hand.
     let is_whole = !self.pages.is_empty() && !self.is_dev;
     let mut made = if is_whole { self.public_files() } else { Vec::new() };
@@ -175,10 +182,10 @@ impl Web {
           addresses,
         }
       };
-      let text = self.host.write_page(plan).await;
-      made.extend(text.map(|text| OutputFile::asset(name, text.into_bytes())));
+      let text = self.host.write_page(plan).await.ok_or_else(|| no_web_compiler(&name))?;
+      made.push(OutputFile::asset(name, text.into_bytes()));
     }
-    made
+    Ok(made)
   }
 
   /// What is in `public/`, as the output has it.
