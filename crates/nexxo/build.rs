@@ -9,11 +9,12 @@ use std::{
 use sha2::{Digest, Sha256};
 
 /// All that decides what a build gives, the runtime of a dev build included.
-const PLACES: [&str; 7] = [
+const PLACES: [&str; 8] = [
   "crates/nexxo/hmr",
   "crates/nexxo/src",
   "crates/nexxo_web/src",
   "crates/rolldown_fs/src",
+  "vendor/d3-hierarchy",
   "vendor/react-refresh",
   "vendor/rolldown/src",
   "Cargo.lock",

@@ -4,7 +4,8 @@
 use nexxo::{protocol::Diagnostic, snapshot::Sources};
 
 /// Diagnostics about the request, for which no source has a place.
-const WITHOUT_FILE: [&str; 16] = [
+const WITHOUT_FILE: [&str; 17] = [
+  "BUDGET_EXCEEDED",
   "CANCELLED",
   "DEADLINE_EXCEEDED",
   "DUPLICATE_ENTRY",

@@ -35,6 +35,20 @@ export interface BuildOptions {
   base?: string;
   /** Assets of up to so many bytes are part of the module that imports them. Default 4096. */
   assetsInlineLimit?: number;
+  /** What else is an asset, as patterns of paths such as `**\/*.glsl`. */
+  assetsInclude?: string[];
+  css?: CssOptions;
+  html?: HtmlOptions;
+  /** Which files each entry needs, for servers: a file `manifest.json`, or another name. Default `false`. */
+  manifest?: boolean | string;
+  /** Which files each module needs, for servers that render: a file `ssr-manifest.json`, or another name. Default `false`. */
+  ssrManifest?: boolean | string;
+  /** The licences of the packages that are in the output: a file `license.md`, or another name. Default `false`. */
+  license?: boolean | string;
+  /** What the output is made of, as a page: a file `report.html`, or another name. Default `false`. */
+  report?: boolean | string;
+  /** What the output may weigh. More is an error. */
+  budgets?: Budget[];
   /** The output is for development: its modules can be replaced while it runs. */
   dev?: DevOptions;
   /** Report inputs, outputs, and who imports whom. Default `false`. */
@@ -59,6 +73,48 @@ export type ModuleType =
   | 'empty';
 
 export type PreserveEntrySignatures = 'strict' | 'allow-extension' | 'exports-only' | 'false';
+
+/** Style sheets. */
+export interface CssOptions {
+  modules?: CssModulesOptions;
+  /** By extension: `scss`, `sass`. */
+  preprocessorOptions?: Record<string, PreprocessorOptions>;
+  /** Say where rules were written, while one develops. Default `false`. */
+  devSourcemap?: boolean;
+}
+
+/** How the names of modules of classes are made. */
+export interface CssModulesOptions {
+  /** With `[name]`, `[local]`, `[hash]` and `[content-hash]`. Default `[local]_[hash]`. */
+  pattern?: string;
+  /** Custom properties and other dashed names are the file's own as well. Default `false`. */
+  dashedIdents?: boolean;
+}
+
+export interface PreprocessorOptions {
+  /** Stands before the text of each file that a script or a page imports. */
+  additionalData?: string;
+}
+
+/** Pages. */
+export interface HtmlOptions {
+  /** The `nonce` of all scripts and styles: what a server replaces in each answer. */
+  cspNonce?: string;
+  /** Give scripts and styles of the output their digests. Default `false`. */
+  integrity?: boolean;
+}
+
+/** What an output may weigh. */
+export interface Budget {
+  kind?: BudgetKind;
+  /** A pattern of the names of the files, or of the entries, that are meant. Default: all. */
+  files?: string;
+  /** In bytes, before compression. */
+  maxSize: number;
+}
+
+/** `file`: each by itself, the default. `entry`: with the scripts and style sheets that load before it runs. `all`: all together. */
+export type BudgetKind = 'file' | 'entry' | 'all';
 
 /** How specifiers become files. Names follow oxc_resolver's and Rolldown's. */
 export interface ResolveOptions {

@@ -57,9 +57,11 @@ impl Checker<'_> {
       diagnostics.retain(|diagnostic| match diagnostic.code {
         "UNLOADABLE_MODULE" => {
           let message = diagnostic.message.trim_end_matches('.');
-          let path = message.trim_start_matches("Could not load ").split('?').next();
-          let is_told = lost.iter().any(|failure| failure.file.as_deref() == path);
-          !message.contains("threw an error") && !is_told && !web::is_style(message)
+          let path = message.trim_start_matches("Could not load ");
+          let is_told = lost.iter().any(|failure| failure.file.as_deref() == Some(path));
+          // What has a query may be made from many files, and is ours to tell of.
+          let is_ours = path.contains('?') || web::is_style(path);
+          !message.contains("threw an error") && !is_told && !is_ours
         }
         "PLUGIN_ERROR" => !diagnostic.message.contains("threw an error"),
         _ => true,
@@ -279,6 +281,10 @@ impl Checker<'_> {
     let module = message.exporter().and_then(|id| graph?.find(&id));
     let exports = module.map(|module| module.exports.as_slice()).unwrap_or_default();
     let near = nearest(&name, exports.iter().map(String::as_str));
+    if name == "default" && module.is_some_and(|module| module.id.ends_with(".wasm")) {
+      return original
+        .hint("Import what it exports by name, or what instantiates it with `?init`.");
+    }
     missing_export_hint(original, near, exports)
   }
 

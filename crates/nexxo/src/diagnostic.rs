@@ -36,7 +36,7 @@ impl Diagnostic {
     Self::new(code, Severity::Warning, message)
   }
 
-  fn hint(mut self, hint: impl Into<String>) -> Self {
+  pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
     self.hint = Some(hint.into());
     self
   }
@@ -156,13 +156,37 @@ pub(crate) fn no_web_compiler(file: &str) -> Diagnostic {
   .hint("Serve `nexxo-web.wasm` beside the worker, and let a Content-Security-Policy allow it.")
 }
 
-pub(crate) fn unsupported_query(file: &str, query: &str) -> Diagnostic {
+pub(crate) fn invalid_glob(problem: &str) -> Diagnostic {
+  Diagnostic::error("INVALID_GLOB", format!("`import.meta.glob` cannot be understood: {problem}."))
+    .hint("Write it as in `import.meta.glob(\"./pages/*.ts\", { eager: true })`.")
+}
+
+pub(crate) fn unresolved_import_pattern(pattern: &str) -> Diagnostic {
+  Diagnostic::warning(
+    "UNRESOLVED_IMPORT_PATTERN",
+    format!("No file matches `{}`, so that nothing is bundled for it.", printable(pattern)),
+  )
+  .hint("Check the path, or put `/* @vite-ignore */` before it where it is none of the project's.")
+}
+
+pub(crate) fn worker_cycle(file: &str) -> Diagnostic {
   Diagnostic::error(
-    "UNSUPPORTED_FEATURE",
-    format!("`{file}` is imported with `?{query}`, which is not built yet."),
+    "WORKER_CYCLE",
+    format!(
+      "`{file}` starts a worker that starts it again, and each would have to contain the other."
+    ),
   )
   .in_file(file)
-  .hint("Build it as an entry of its own, and use its address.")
+  .hint("Start one of them from the page, and let them share a `MessageChannel`.")
+}
+
+pub(crate) fn invalid_wasm(file: &str, problem: &str) -> Diagnostic {
+  Diagnostic::error(
+    "INVALID_WASM",
+    format!("`{file}` is no WebAssembly module: {}", sentence(problem)),
+  )
+  .in_file(file)
+  .hint("Build it again, or import its address with `?url`.")
 }
 
 pub(crate) fn invalid_css(problem: &str, file: &str) -> Diagnostic {
@@ -413,6 +437,29 @@ pub(crate) fn output_outside(file_name: &str) -> Diagnostic {
     format!("The output file `{}` would leave the output folder.", printable(file_name)),
   )
   .hint("File name patterns and chunk names must be relative and without `..`.")
+}
+
+pub(crate) fn budget_exceeded(
+  name: &str,
+  size: u64,
+  limit: u64,
+  parts: &[(String, usize)],
+  at: usize,
+) -> Diagnostic {
+  let shown = if name.contains(' ') { name.to_owned() } else { format!("`{name}`") };
+  let mut diagnostic = Diagnostic::error(
+    "BUDGET_EXCEEDED",
+    format!("{shown} has {size} bytes, and may have {limit}."),
+  )
+  .hint(format!(
+    "Load what is not needed at once with `import()`, or raise `budgets[{at}].maxSize`."
+  ));
+  if !parts.is_empty() {
+    let parts: Vec<String> =
+      parts.iter().map(|(part, bytes)| format!("`{part}` ({bytes})")).collect();
+    diagnostic.notes.push(format!("Its largest parts are {}.", parts.join(", ")));
+  }
+  diagnostic
 }
 
 pub(crate) fn output_conflict(file_name: &str) -> Diagnostic {

@@ -11,6 +11,7 @@ use rolldown::BundleOutput;
 use rolldown_common::{Output, OutputChunk};
 
 use crate::{
+  describe,
   diagnostic::{output_conflict, output_outside, shown_id},
   graph::{Graph, Import, Module},
   protocol::{
@@ -39,11 +40,11 @@ pub(crate) fn emit(
   snapshot: &Snapshot,
   web: &Web,
 ) -> Emitted {
-  let mut beside = web::style_files(web, &output.assets);
+  let mut beside = web::style_files(web, &output.assets, graph);
   let chunk_names: HashSet<String> = output
     .assets
     .iter()
-    .filter(|asset| matches!(asset, Output::Chunk(_)))
+    .filter(|asset| matches!(asset, Output::Chunk(_)) && !beside.bare.contains(asset.filename()))
     .map(|asset| asset.filename().to_owned())
     .collect();
   let source_maps: HashSet<String> = output
@@ -54,12 +55,16 @@ pub(crate) fn emit(
       Output::Asset(_) => None,
     })
     .collect();
-  let metafile = (options.metafile == Some(true))
+  let metafile = (options.metafile == Some(true) || describe::needs_metafile(options))
     .then(|| metafile(&output, &beside, graph, cwd, &chunk_names, snapshot));
   let groups = group_names(options);
   let mut events = Vec::new();
   let mut files: Vec<OutputFile> = Vec::with_capacity(output.assets.len());
   for asset in output.assets {
+    let name = asset.filename();
+    if beside.bare.contains(name.strip_suffix(".map").unwrap_or(name)) {
+      continue;
+    }
     match asset {
       Output::Chunk(chunk) => {
         let mut file = chunk_file(chunk, cwd, &chunk_names);
@@ -217,7 +222,8 @@ fn metafile(
       },
     );
   }
-  let mut assets: Vec<&Output> = output.assets.iter().collect();
+  let is_bare = |asset: &&Output| beside.bare.contains(asset.filename());
+  let mut assets: Vec<&Output> = output.assets.iter().filter(|asset| !is_bare(asset)).collect();
   assets.sort_unstable_by(|a, b| a.filename().cmp(b.filename()));
   let mut outputs = IndexMap::new();
   for asset in assets {

@@ -56,6 +56,13 @@ impl dyn Host {
     }
   }
 
+  pub(crate) async fn report(&self, data: String) -> Option<String> {
+    match self.web(Request::Report { data }).await {
+      Some(Reply::Report { text }) => Some(text),
+      _ => None,
+    }
+  }
+
   pub(crate) async fn write_page(&self, plan: PagePlan) -> Option<String> {
     match self.web(Request::WritePage(plan)).await {
       Some(Reply::WritePage { text }) => text,

@@ -9,7 +9,7 @@
 //! 3. *plan*: `plan` says what is reused and why;
 //! 4. *check*: `check` makes diagnostics of all that was seen;
 //! 5. *execute*: `execute` drives rolldown's scan, link and generate;
-//! 6. *emit*: `emit` puts names, order and metafile together.
+//! 6. *emit*: `emit` puts names, order and metafile together, and `describe` what tells of them.
 //!
 //! What crosses the engine's edge is plain data, listed in [`protocol`]. The
 //! outside is asked only through [`host::Host`], [`store::Store`] and
@@ -20,6 +20,7 @@ pub mod protocol;
 mod bundler;
 pub mod cache;
 mod check;
+mod describe;
 mod emit;
 mod env;
 mod execute;

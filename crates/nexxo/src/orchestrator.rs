@@ -21,6 +21,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use crate::{
   bundler::{self, Prepared},
   check::{Checker, in_order},
+  describe,
   diagnostic::{
     cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, shown_id,
     superseded,
@@ -352,8 +353,13 @@ impl State {
         Err(mistake) => diagnostics.push(mistake),
       }
     }
-    for event in emitted.events {
+    for event in std::mem::take(&mut emitted.events) {
       progress.event(event);
+    }
+    if !emitted.files.is_empty() {
+      let (cwd, web) = (&made.cwd, &made.web);
+      let told = describe::describe(&mut emitted, &options, cwd, snapshot, web, &*job.host).await;
+      diagnostics.extend(told);
     }
     let bytes = emitted.files.iter().map(|file| file.contents.len()).sum();
     progress.done(Stage::Emit, &[("files", emitted.files.len()), ("bytes", bytes)]);
@@ -422,13 +428,10 @@ impl State {
       view.begin(snapshot.clone(), stop.clone());
       let checker =
         Checker { options: &self.options, cwd: &cwd, view: &view, snapshot: snapshot.clone() };
-      let web = Arc::new(Web::new(
-        &self.options,
-        &cwd,
-        Arc::clone(host),
-        Arc::clone(&view),
-        environment.in_page(),
-      ));
+      let web = Arc::new(
+        Web::new(&applied, &cwd, Arc::clone(host), Arc::clone(&view), environment.in_page())
+          .with_plugins(self.plugins.clone()),
+      );
       let bundler = bundler::create(options, &self.plugins, self.options.dev.as_ref(), &view, &web)
         .map_err(|errors| checker.translate(errors.into_vec(), None))?;
       warnings.extend(execute::warnings_of(&bundler, &checker));
@@ -557,7 +560,7 @@ pub(crate) struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-  fn new(job: &'a Job, explain: bool) -> Self {
+  pub(crate) fn new(job: &'a Job, explain: bool) -> Self {
     Self { job, explain, since_ms: job.host.now_ms(), stages: Vec::new(), rebuild: None }
   }
 

@@ -37,6 +37,19 @@ pub struct BuildOptions {
   pub base: Option<String>,
   /// Assets of up to so many bytes are part of the module that imports them.
   pub assets_inline_limit: Option<u64>,
+  /// What else is an asset, as patterns of paths: `**/*.glsl`.
+  pub assets_include: Option<Vec<String>>,
+  pub css: Option<CssOptions>,
+  pub html: Option<HtmlOptions>,
+  /// What files each entry needs, for servers: `manifest.json`, or a name.
+  pub manifest: Option<NamedFile>,
+  /// What files each module needs, for servers that render: `ssr-manifest.json`, or a name.
+  pub ssr_manifest: Option<NamedFile>,
+  /// The licences of the packages in the output: `license.md`, or a name.
+  pub license: Option<NamedFile>,
+  /// What the output is made of, as a page: `report.html`, or a name.
+  pub report: Option<NamedFile>,
+  pub budgets: Option<Vec<Budget>>,
   pub dev: Option<DevOptions>,
   pub metafile: Option<bool>,
   pub explain: Option<bool>,
@@ -89,6 +102,66 @@ pub enum PreserveEntrySignatures {
 pub enum Tsconfig {
   Auto(bool),
   Path(String),
+}
+
+/// `true` for the usual name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or a name")]
+pub enum NamedFile {
+  Enabled(bool),
+  Name(String),
+}
+
+/// Style sheets.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CssOptions {
+  pub modules: Option<CssModulesOptions>,
+  pub preprocessor_options: Option<IndexMap<String, PreprocessorOptions>>,
+  pub dev_sourcemap: Option<bool>,
+}
+
+/// How names of modules of classes are made.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CssModulesOptions {
+  pub pattern: Option<String>,
+  pub dashed_idents: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PreprocessorOptions {
+  pub additional_data: Option<String>,
+}
+
+/// Pages.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct HtmlOptions {
+  pub csp_nonce: Option<String>,
+  pub integrity: Option<bool>,
+}
+
+/// What an output may weigh.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Budget {
+  pub kind: Option<BudgetKind>,
+  pub files: Option<String>,
+  pub max_size: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BudgetKind {
+  /// Each file by itself.
+  #[default]
+  File,
+  /// Each entry, with the scripts and style sheets that it loads before it runs.
+  Entry,
+  /// All files together.
+  All,
 }
 
 /// How specifiers become files.

@@ -363,6 +363,13 @@ impl GuardedView {
     self.failures().clear();
   }
 
+  /// The view of a build within this one: it sees the same, and ends with it, but fails by itself.
+  pub(crate) fn within(&self) -> Self {
+    let view = Self::new(self.snapshot(), self.limits.clone());
+    view.begin(self.snapshot(), self.stop());
+    view
+  }
+
   pub(crate) fn snapshot(&self) -> Snapshot {
     self.state().snapshot.clone()
   }

@@ -8,7 +8,11 @@
 //! module is its address. `docs/design/web.md` has the reasons.
 
 mod files;
+mod order;
 mod pages;
+mod scripts;
+mod wasm;
+mod workers;
 
 use std::{
   borrow::Cow,
@@ -21,8 +25,10 @@ use std::{
 use nexxo_web::{Answer, Class, Job, Problem, Sheet, Target, is_elsewhere};
 use oxc::syntax::keyword::is_reserved_keyword_or_global_object;
 use rolldown::plugin::{
-  __inner::SharedPluginable, HookLoadArgs, HookLoadOutput, HookLoadReturn, HookRenderChunkArgs,
-  HookRenderChunkReturn, HookUsage, Plugin, PluginContext, SharedLoadPluginContext,
+  __inner::SharedPluginable, HookLoadArgs, HookLoadOutput, HookLoadReturn, HookNoopReturn,
+  HookRenderChunkArgs, HookRenderChunkReturn, HookRenderStartArgs, HookResolveIdArgs,
+  HookResolveIdOutput, HookResolveIdReturn, HookTransformAstArgs, HookTransformAstReturn,
+  HookUsage, Plugin, PluginContext, SharedLoadPluginContext,
 };
 use rolldown_common::{ModuleType as RolldownModuleType, side_effects::HookSideEffects};
 use rolldown_fs::SourceView;
@@ -32,10 +38,13 @@ use rustc_hash::FxHashMap;
 use crate::{
   diagnostic::{
     byte_offset, ignored_css, invalid_css, missing_file, no_web_compiler, unresolved_url,
-    unsupported_query,
   },
+  hooks::Plugins,
   host::Host,
-  protocol::{BuildOptions, Diagnostic, Format, Minify, OutputFile, Target as SyntaxTarget},
+  protocol::{
+    BuildOptions, CodeSplitting, CssOptions, Diagnostic, Format, HtmlOptions, Minify, OutputFile,
+    Platform, Target as SyntaxTarget,
+  },
   snapshot::{GuardedView, normalize_path, shown},
 };
 
@@ -46,6 +55,9 @@ pub(crate) use files::{Outputs, style_files};
 const INLINE_LIMIT: u64 = 4096;
 /// A style sheet imports no deeper than that: each round tells what the next level lacks.
 const MOST_ROUNDS: usize = 200;
+
+/// JSON of as many bytes is a text that is parsed when it is needed.
+const LARGE_JSON: usize = 64 << 10;
 
 /// Extensions of files that pages show, play or load by their address, as in Vite.
 const ASSETS: [&str; 36] = [
@@ -89,9 +101,6 @@ const ASSETS: [&str; 36] = [
 
 const STYLES: [&str; 3] = ["css", "scss", "sass"];
 
-/// Queries that have a meaning in Vite, and none here yet.
-const UNSUPPORTED: [&str; 3] = ["worker", "sharedworker", "init"];
-
 /// Style sheets and assets of one context, and what their modules came to.
 pub(crate) struct Web {
   host: Arc<dyn Host>,
@@ -101,7 +110,11 @@ pub(crate) struct Web {
   /// Where the output is served, with a slash at its end; none where addresses are relative.
   base: Option<String>,
   inline_limit: u64,
+  /// What else is an asset, as patterns of paths.
+  more_assets: Vec<String>,
   asset_names: String,
+  css: CssOptions,
+  html: HtmlOptions,
   minify: bool,
   browsers: Vec<String>,
   /// Whether dynamic imports can wait for style sheets.
@@ -111,6 +124,12 @@ pub(crate) struct Web {
   environment: Vec<(String, String)>,
   /// The ids of entries that are pages.
   pages: Vec<String>,
+  /// Whether a script knows where it is, and so where files beside it are, wherever it is served.
+  is_beside: bool,
+  /// For builds of their own: the options, and the workers within which this one is.
+  options: BuildOptions,
+  plugins: Plugins,
+  within: Vec<String>,
   state: Mutex<State>,
 }
 
@@ -118,8 +137,23 @@ pub(crate) struct Web {
 struct State {
   modules: FxHashMap<String, Piece>,
   /// Files of the output by their names.
-  assets: BTreeMap<String, Arc<[u8]>>,
+  assets: BTreeMap<String, Asset>,
+  /// By the ids of scripts.
+  said: FxHashMap<String, scripts::Said>,
+  /// While chunks are rendered.
+  planned: Option<Arc<files::Planned>>,
+  /// Whether what is not used of modules of classes was dropped from this build.
+  dropped: Arc<tokio::sync::OnceCell<()>>,
   pages: FxHashMap<String, pages::Page>,
+}
+
+/// A file of the output.
+struct Asset {
+  bytes: Arc<[u8]>,
+  /// The file that it was.
+  source: Option<String>,
+  /// The names of others that it has the addresses of.
+  needs: Vec<String>,
 }
 
 /// What one module came to.
@@ -129,7 +163,48 @@ struct Piece {
   files: BTreeSet<String>,
   /// A style sheet with [`BASE`] before the addresses of assets.
   style: Option<String>,
+  /// The same without what nothing uses, while chunks are rendered.
+  used: Option<String>,
+  /// For the same: how it was compiled.
+  module: Option<Module>,
   warnings: Vec<Diagnostic>,
+}
+
+impl Piece {
+  /// Its rules, where there are any.
+  fn sheet(&self) -> Option<&str> {
+    self.used.as_deref().or(self.style.as_deref()).filter(|style| !style.is_empty())
+  }
+}
+
+/// How a module of classes was compiled.
+struct Module {
+  job: Job,
+  sheet: Sheet,
+  /// What stands for its addresses.
+  places: Vec<(String, String)>,
+}
+
+impl Module {
+  /// The names of which nothing is left, given those that scripts use.
+  fn unused(&self, used: &[impl AsRef<str>]) -> BTreeSet<String> {
+    let is_used = |name: &str| used.iter().any(|used| used.as_ref() == name);
+    let mut kept = BTreeSet::new();
+    for (name, classes) in &self.sheet.exports {
+      if is_used(name) || self.sheet.referenced.contains(name) {
+        kept.extend(classes.iter().filter_map(|class| match class {
+          Class::Own { name } => Some(name),
+          Class::Of { .. } => None,
+        }));
+      }
+    }
+    let own = self.sheet.exports.iter().filter(|(_, classes)| {
+      !classes
+        .first()
+        .is_some_and(|class| matches!(class, Class::Own { name } if kept.contains(name)))
+    });
+    own.map(|(name, _)| name.clone()).collect()
+  }
 }
 
 /// What an id asks for.
@@ -143,9 +218,19 @@ enum Kind {
   Asset {
     inline: Option<bool>,
   },
+  /// Data that is parsed faster as JSON than as JavaScript.
+  LargeJson,
+  /// What `new URL("./x", import.meta.url)` means.
+  Place,
+  Worker(workers::Use, workers::Form),
+  Wasm {
+    init: bool,
+  },
   Style {
     inline: bool,
   },
+  /// A style sheet as an object of the browser's.
+  Constructed,
 }
 
 impl fmt::Debug for Web {
@@ -165,7 +250,19 @@ impl Web {
     let output = options.output.clone().unwrap_or_default();
     let base = options.base.as_deref().unwrap_or("/");
     let is_dev = options.dev.is_some();
+    let format = output.format.unwrap_or_default();
+    let splits = !is_dev
+      && format == Format::Esm
+      && output.code_splitting != Some(CodeSplitting::Enabled(false));
     Self {
+      options: options.clone(),
+      plugins: Plugins::default(),
+      within: Vec::new(),
+      is_beside: match format {
+        Format::Esm => !is_dev,
+        Format::Cjs => options.platform == Some(Platform::Node),
+        Format::Iife | Format::Umd => false,
+      },
       host,
       view,
       cwd: cwd.to_owned(),
@@ -175,6 +272,9 @@ impl Web {
         base if base.ends_with('/') => Some(base.to_owned()),
         base => Some(format!("{base}/")),
       },
+      css: options.css.clone().unwrap_or_default(),
+      html: options.html.clone().unwrap_or_default(),
+      more_assets: options.assets_include.clone().unwrap_or_default(),
       inline_limit: options.assets_inline_limit.unwrap_or(INLINE_LIMIT),
       asset_names: output
         .asset_file_names
@@ -185,7 +285,7 @@ impl Web {
         Some(SyntaxTarget::One(one)) => one.split(',').map(|one| one.trim().to_owned()).collect(),
         Some(SyntaxTarget::Many(many)) => many.clone(),
       },
-      splits: !is_dev && output.format.unwrap_or_default() == Format::Esm,
+      splits,
       named_types: options
         .module_types
         .iter()
@@ -202,6 +302,11 @@ impl Web {
     }
   }
 
+  /// The plugins of builds within this one.
+  pub(crate) fn with_plugins(self, plugins: Plugins) -> Self {
+    Self { plugins, ..self }
+  }
+
   pub(crate) fn plugin(self: &Arc<Self>) -> SharedPluginable {
     Plugin::new_shared(WebPlugin(Arc::clone(self)))
   }
@@ -215,14 +320,23 @@ impl Web {
       .filter(|(_, piece)| paths.iter().any(|path| piece.files.contains(path)))
       .map(|(id, _)| id.clone())
       .collect();
+    let is_meant = |said: &scripts::Said| {
+      said.patterns.iter().any(|pattern| paths.iter().any(|path| pattern.matches(path)))
+    };
+    ids.extend(state.said.iter().filter(|(_, said)| is_meant(said)).map(|(id, _)| id.clone()));
     ids.sort_unstable();
+    ids.dedup();
     ids
   }
 
   /// What was found in the modules of a graph that fails no build.
   pub(crate) fn warnings<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Vec<Diagnostic> {
     let state = self.state();
-    ids.filter_map(|id| state.modules.get(id)).flat_map(|piece| piece.warnings.clone()).collect()
+    let of = |id| {
+      let piece = state.modules.get(id).map(|piece| &piece.warnings);
+      [piece, state.said.get(id).map(|said| &said.warnings)].into_iter().flatten().flatten()
+    };
+    ids.flat_map(of).cloned().collect()
   }
 
   /// The assets whose addresses are in some texts.
@@ -230,9 +344,31 @@ impl Web {
     &self,
     texts: impl Fn() -> Texts,
   ) -> Vec<OutputFile> {
+    self.needed(|name| texts().any(|text| text.contains(name)))
+  }
+
+  /// The assets whose addresses are in a text, and the files that they were.
+  pub(crate) fn assets_in(&self, text: &str) -> Vec<(String, Option<String>)> {
     let state = self.state();
-    let shown = state.assets.iter().filter(|(name, _)| texts().any(|text| text.contains(*name)));
-    shown.map(|(name, bytes)| OutputFile::asset(name.clone(), bytes.to_vec())).collect()
+    let there = state.assets.iter().filter(|(name, _)| text.contains(name.as_str()));
+    there.map(|(name, asset)| (name.clone(), asset.source.clone())).collect()
+  }
+
+  /// The assets that are there, and those that they need.
+  fn needed(&self, is_there: impl Fn(&str) -> bool) -> Vec<OutputFile> {
+    let state = self.state();
+    let mut names: Vec<&str> =
+      state.assets.keys().map(String::as_str).filter(|name| is_there(name)).collect();
+    let mut needed = BTreeMap::new();
+    while let Some(name) = names.pop() {
+      let Some(asset) = state.assets.get(name) else { continue };
+      if needed.insert(name, asset).is_none() {
+        names.extend(asset.needs.iter().map(String::as_str));
+      }
+    }
+    let file =
+      |(name, asset): (&str, &Asset)| OutputFile::asset(name.to_owned(), asset.bytes.to_vec());
+    needed.into_iter().map(file).collect()
   }
 
   fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -253,11 +389,26 @@ impl Web {
     if has("raw") {
       return Some(Kind::Raw);
     }
+    if has("nexxo-url") {
+      return Some(Kind::Place);
+    }
+    if let Some((used, form)) = workers::Use::of(query) {
+      return Some(Kind::Worker(used, form));
+    }
     // Whoever says what such a file holds, or what its importer takes it for, is right.
     let name = Path::new(path).file_name()?.to_str()?;
     let is_named = |at: usize| self.named_types.contains(&name[at + 1..]);
-    if asserted.is_some() || name.match_indices('.').any(|(at, _)| is_named(at)) {
+    let is_json = extension == "json" && asserted == Some(&RolldownModuleType::Json);
+    if has("nexxo-sheet") {
+      return Some(Kind::Constructed);
+    }
+    let is_asserted = asserted.is_some() && !is_json;
+    if is_asserted || name.match_indices('.').any(|(at, _)| is_named(at)) {
       return None;
+    }
+    if extension == "json" && query.is_empty() {
+      let length = self.view.snapshot().bytes(Path::new(path)).map_or(0, |bytes| bytes.len());
+      return (length >= LARGE_JSON).then_some(Kind::LargeJson);
     }
     let is_style = STYLES.contains(&extension);
     let inline = match (has("inline"), has("no-inline")) {
@@ -265,8 +416,11 @@ impl Web {
       (_, true) => Some(false),
       _ => None,
     };
-    if has("url") || (!is_style && ASSETS.contains(&extension.to_ascii_lowercase().as_str())) {
+    if has("url") || (!is_style && self.is_asset(path, extension)) {
       return Some(Kind::Asset { inline });
+    }
+    if extension == "wasm" {
+      return Some(Kind::Wasm { init: has("init") });
     }
     if is_style {
       return Some(Kind::Style { inline: inline == Some(true) });
@@ -275,15 +429,27 @@ impl Web {
     (is_script && self.view.snapshot().is_file(Path::new(path))).then_some(Kind::Script)
   }
 
-  async fn load(
-    &self,
-    ctx: &SharedLoadPluginContext,
-    id: &str,
-    kind: Kind,
-  ) -> anyhow::Result<HookLoadOutput> {
+  fn is_asset(&self, path: &str, extension: &str) -> bool {
+    let below = path.strip_prefix(&*self.cwd.to_string_lossy()).unwrap_or(path);
+    ASSETS.contains(&extension.to_ascii_lowercase().as_str())
+      || self.more_assets.iter().any(|pattern| {
+        fast_glob::glob_match(pattern.trim_start_matches('/'), below.trim_start_matches('/'))
+      })
+  }
+
+  async fn load(&self, ctx: &SharedLoadPluginContext, id: &str, kind: Kind) -> HookLoadReturn {
     let (path, query) = split(id);
     let mut piece = Piece { files: BTreeSet::from([path.to_owned()]), ..Piece::default() };
     let loaded = match kind {
+      Kind::LargeJson => match large_json(&self.text(path)?) {
+        Some(code) => Ok(HookLoadOutput {
+          code: code.into(),
+          module_type: Some(RolldownModuleType::Js),
+          ..HookLoadOutput::default()
+        }),
+        // Whoever reads it as it is tells what is wrong.
+        None => return Ok(None),
+      },
       Kind::Page => self.page_module(ctx, id, &mut piece).await,
       Kind::PageScript => Ok(self.page_script(id)),
       Kind::Raw => {
@@ -291,9 +457,6 @@ impl Web {
         Ok(script(format!("export default {text};\n"), HookSideEffects::False))
       }
       Kind::Script => {
-        if let Some(word) = query.split('&').find(|word| UNSUPPORTED.contains(word)) {
-          return Err(self.view.fail(unsupported_query(&shown(Path::new(path)), word)));
-        }
         let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
         Ok(HookLoadOutput {
           // As a script without a query is read, with the same limits.
@@ -309,6 +472,22 @@ impl Web {
         let code = format!("export default {};\n", self.expression(&address));
         Ok(script(code, HookSideEffects::False))
       }
+      Kind::Place => {
+        let bytes = self.asset_bytes(ctx, path, &mut piece).await?;
+        let address = self.asset(path, bytes, None, true)?;
+        let code = format!("export default {};\n", self.beside(&address));
+        Ok(script(code, HookSideEffects::False))
+      }
+      Kind::Worker(used, form) => self.worker(ctx, path, (used, form), &mut piece).await,
+      Kind::Wasm { init } => self.wasm(path, init).await,
+      Kind::Constructed => {
+        let sheet = self.style(ctx, path, false, &mut piece).await?;
+        let text = quoted(&self.placed(&sheet.code));
+        let code = format!(
+          "const sheet = new CSSStyleSheet();\nsheet.replaceSync({text});\nexport default sheet;\n"
+        );
+        Ok(script(code, HookSideEffects::False))
+      }
       Kind::Style { inline } => {
         let sheet = self.style(ctx, path, is_css_module(path), &mut piece).await?;
         Ok(self.style_module(id, sheet, inline, &mut piece))
@@ -318,7 +497,7 @@ impl Web {
       ctx.add_watch_file(file);
     }
     self.state().modules.insert(id.to_owned(), piece);
-    loaded
+    loaded.map(Some)
   }
 
   fn bytes(&self, path: &str) -> anyhow::Result<Vec<u8>> {
@@ -375,7 +554,8 @@ impl Web {
     if !self.is_dev {
       piece.style = Some(sheet.code);
     }
-    script(code, HookSideEffects::NoTreeshake)
+    // Of a module of classes, what is not used can go.
+    script(code, if is_module { HookSideEffects::True } else { HookSideEffects::NoTreeshake })
   }
 
   /// Compiles a style sheet, as often as it takes to know what it imports.
@@ -391,6 +571,11 @@ impl Web {
       is_module,
       minify: self.minify,
       browsers: self.browsers.clone(),
+      pattern: self.css.modules.as_ref().and_then(|modules| modules.pattern.clone()),
+      dashed_idents: self.css.modules.as_ref().and_then(|modules| modules.dashed_idents)
+        == Some(true),
+      before: self.before(path),
+      source_map: self.is_dev && self.css.dev_sourcemap == Some(true),
       ..Job::default()
     };
     job.files.insert(path.to_owned(), Some(self.text(path)?));
@@ -418,7 +603,10 @@ impl Web {
           for problem in &sheet.warnings {
             piece.warnings.push(self.diagnostic(problem, &job, ignored_css));
           }
-          self.place_urls(ctx, &mut sheet, &job, piece).await?;
+          let places = self.place_urls(ctx, &mut sheet, &job, piece).await?;
+          if is_module && !self.is_dev {
+            piece.module = Some(Module { job, sheet: sheet.clone(), places });
+          }
           return Ok(sheet);
         }
         Answer::Failed { problems } => {
@@ -440,6 +628,12 @@ impl Web {
       unresolved: None,
     };
     Err(self.view.fail(self.diagnostic(&problem, &job, invalid_css)))
+  }
+
+  /// What stands before a file's text.
+  fn before(&self, path: &str) -> Option<String> {
+    let extension = Path::new(path).extension()?.to_str()?;
+    self.css.preprocessor_options.as_ref()?.get(extension)?.additional_data.clone()
   }
 
   fn diagnostic(
@@ -508,7 +702,8 @@ impl Web {
     sheet: &mut Sheet,
     job: &Job,
     piece: &mut Piece,
-  ) -> anyhow::Result<()> {
+  ) -> anyhow::Result<Vec<(String, String)>> {
+    let mut places = Vec::new();
     for url in std::mem::take(&mut sheet.urls) {
       let placed = match self.find_url(ctx, &url.from, &url.url).await {
         Address::AsItIs(address) => address,
@@ -529,9 +724,10 @@ impl Web {
           url.url.clone()
         }
       };
-      sheet.code = sheet.code.replace(&url.placeholder, &css_string(&placed));
+      places.push((url.placeholder, css_string(&placed)));
     }
-    Ok(())
+    put(&mut sheet.code, &places);
+    Ok(places)
   }
 
   async fn find_url(&self, ctx: &SharedLoadPluginContext, from: &str, url: &str) -> Address {
@@ -592,7 +788,9 @@ impl Web {
       return Ok(format!("data:{kind};base64,{}", to_standard_base64(&bytes)));
     }
     let name = files::asset_name(&self.asset_names, path, &bytes);
-    self.state().assets.insert(name.clone(), bytes.into());
+    let source = crate::diagnostic::shown_id(path, &self.cwd);
+    let asset = Asset { bytes: bytes.into(), source: Some(source), needs: Vec::new() };
+    self.state().assets.insert(name.clone(), asset);
     Ok(format!("{BASE}{name}"))
   }
 
@@ -601,14 +799,24 @@ impl Web {
     text.replace(BASE, self.base.as_deref().unwrap_or("./"))
   }
 
+  /// An address as an expression that is right wherever the script that has it is served.
+  fn beside(&self, address: &str) -> String {
+    located(address, self.base.as_deref().filter(|_| !self.is_beside))
+  }
+
   /// An address as an expression.
   fn expression(&self, address: &str) -> String {
-    match (&self.base, address.strip_prefix(BASE)) {
-      (_, None) => quoted(address),
-      (Some(base), Some(name)) => quoted(&format!("{base}{name}")),
-      (None, Some(name)) => {
-        format!("new URL({}, import.meta.url).href", quoted(&format!("{UP}{name}")))
-      }
+    located(address, self.base.as_deref())
+  }
+}
+
+/// An address as an expression, which begins at the base or, without one, at the script that has it.
+fn located(address: &str, base: Option<&str>) -> String {
+  match (base, address.strip_prefix(BASE)) {
+    (_, None) => quoted(address),
+    (Some(base), Some(name)) => quoted(&format!("{base}{name}")),
+    (None, Some(name)) => {
+      format!("new URL({}, import.meta.url).href", quoted(&format!("{UP}{name}")))
     }
   }
 }
@@ -677,6 +885,14 @@ fn script(code: String, side_effects: HookSideEffects) -> HookLoadOutput {
   }
 }
 
+/// A module whose value is JSON, for imports and `require`. Nothing where it is none, or says that it
+/// is a module itself.
+fn large_json(text: &str) -> Option<String> {
+  let value: serde_json::Value = serde_json::from_str(text).ok()?;
+  let is_plain = value.get("__esModule").is_none();
+  is_plain.then(|| format!("module.exports = JSON.parse({});\n", quoted(&value.to_string())))
+}
+
 /// A text as a literal: JSON is JavaScript.
 fn quoted(text: &str) -> String {
   serde_json::Value::from(text).to_string()
@@ -717,6 +933,13 @@ fn css_string(address: &str) -> String {
   address.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\a ")
 }
 
+/// Puts addresses into the places of a compiled sheet.
+fn put(code: &mut String, places: &[(String, String)]) {
+  for (placeholder, placed) in places {
+    *code = code.replace(placeholder, placed);
+  }
+}
+
 /// Whether a class name can be exported by it. Words of the language cannot be declared.
 fn is_name(name: &str) -> bool {
   let mut characters = name.chars();
@@ -737,17 +960,55 @@ impl Plugin for WebPlugin {
     Cow::Borrowed("nexxo:web")
   }
 
+  async fn resolve_id(
+    &self,
+    _: &PluginContext,
+    args: &HookResolveIdArgs<'_>,
+  ) -> HookResolveIdReturn {
+    Ok(
+      (args.specifier == wasm::LOADER)
+        .then(|| HookResolveIdOutput { id: wasm::LOADER.into(), ..HookResolveIdOutput::default() }),
+    )
+  }
+
   async fn load(&self, ctx: SharedLoadPluginContext, args: &HookLoadArgs<'_>) -> HookLoadReturn {
+    if args.id == wasm::LOADER {
+      return Ok(Some(self.0.wasm_loader()));
+    }
     let Some(kind) = self.0.kind_of(args.id, args.asserted_module_type) else { return Ok(None) };
-    self.0.load(&ctx, args.id, kind).await.map(Some)
+    self.0.load(&ctx, args.id, kind).await
+  }
+
+  async fn transform_ast(
+    &self,
+    _: &PluginContext,
+    args: HookTransformAstArgs<'_>,
+  ) -> HookTransformAstReturn {
+    let mut ast = args.ast;
+    match args.module_type {
+      RolldownModuleType::Js
+      | RolldownModuleType::Jsx
+      | RolldownModuleType::Ts
+      | RolldownModuleType::Tsx => self.0.understand(&mut ast, args.id)?,
+      _ => {}
+    }
+    Ok(ast)
+  }
+
+  async fn render_start(&self, _: &PluginContext, _: &HookRenderStartArgs<'_>) -> HookNoopReturn {
+    let mut state = self.0.state();
+    (state.planned, state.dropped) = (None, Arc::default());
+    drop(state);
+    Ok(())
   }
 
   async fn render_chunk(
     &self,
-    _: &PluginContext,
+    ctx: &PluginContext,
     args: &HookRenderChunkArgs<'_>,
   ) -> HookRenderChunkReturn {
-    Ok(self.0.rendered(args))
+    self.0.drop_unused(&args.chunks).await;
+    Ok(self.0.rendered(ctx, args))
   }
 
   async fn augment_chunk_hash(
@@ -755,10 +1016,15 @@ impl Plugin for WebPlugin {
     _: &PluginContext,
     chunk: Arc<rolldown_common::RollupRenderedChunk>,
   ) -> rolldown::plugin::HookAugmentChunkHashReturn {
-    Ok(self.0.style_of(chunk.modules.keys.iter().map(|id| id.as_str())))
+    Ok(self.0.digest_of(&chunk))
   }
 
   fn register_hook_usage(&self) -> HookUsage {
-    HookUsage::Load | HookUsage::RenderChunk | HookUsage::AugmentChunkHash
+    HookUsage::ResolveId
+      | HookUsage::Load
+      | HookUsage::TransformAst
+      | HookUsage::RenderStart
+      | HookUsage::RenderChunk
+      | HookUsage::AugmentChunkHash
   }
 }

@@ -2,7 +2,7 @@
 //! file's own, and syntax is lowered and minified.
 
 use std::{
-  collections::{BTreeMap, BTreeSet},
+  collections::{BTreeMap, BTreeSet, HashSet},
   fmt,
   path::{Path, PathBuf},
   sync::{Arc, Mutex, PoisonError, RwLock},
@@ -18,6 +18,8 @@ use lightningcss::{
   stylesheet::{MinifyOptions, ParserFlags, ParserOptions, StyleSheet},
   targets::{Browsers, Targets},
 };
+
+use parcel_sourcemap::SourceMap;
 
 use crate::{Answer, Class, Job, Problem, Sheet, Target, Url, is_elsewhere, sass};
 
@@ -50,6 +52,8 @@ pub(crate) fn compile(job: &Job) -> Answer {
     }
     for path in sass {
       let text = job.files.get(&path).and_then(Option::as_deref).unwrap_or_default();
+      let before = job.before.as_deref().filter(|_| path == job.root).unwrap_or_default();
+      let text = &if before.is_empty() { text.to_owned() } else { format!("{before}\n{text}") };
       match sass::compile(job, &path, text) {
         Ok(sass::Compiled { css, files }) => {
           used.extend(files);
@@ -58,7 +62,11 @@ pub(crate) fn compile(job: &Job) -> Answer {
         Err(sass::Failure::Needs(files)) => {
           return Answer::Needs { files: files.into_iter().collect(), targets: Vec::new() };
         }
-        Err(sass::Failure::Problem(problem)) => {
+        Err(sass::Failure::Problem(mut problem)) => {
+          if problem.file == job.root && !before.is_empty() {
+            let lines = u32::try_from(before.matches('\n').count() + 1).unwrap_or(0);
+            problem.line = problem.line.saturating_sub(lines).max(1);
+          }
           return Answer::Failed { problems: vec![problem] };
         }
       }
@@ -70,7 +78,7 @@ pub(crate) fn compile(job: &Job) -> Answer {
 fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
   let options = ParserOptions {
     filename: job.root.clone(),
-    css_modules: job.is_module.then(module_names),
+    css_modules: job.is_module.then(|| module_names(job)),
     error_recovery: true,
     warnings: Some(Arc::new(RwLock::new(Vec::new()))),
     flags: ParserFlags::CUSTOM_MEDIA,
@@ -85,17 +93,34 @@ fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
   };
   let targets = targets(&job.browsers);
   sheet
-    .minify(MinifyOptions { targets, ..MinifyOptions::default() })
+    .minify(MinifyOptions {
+      targets,
+      unused_symbols: job.unused.iter().cloned().collect::<HashSet<String>>(),
+    })
     .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?;
+  let mut map = job.source_map.then(|| SourceMap::new("/"));
   let printed = sheet
     .to_css(PrinterOptions {
       minify: job.minify,
+      source_map: map.as_mut(),
       project_root: Some("/"),
       targets,
       analyze_dependencies: Some(DependencyOptions { remove_imports: false }),
       ..PrinterOptions::default()
     })
     .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?;
+  let mut code = printed.code;
+  if let Some(map) = &mut map {
+    for at in 0..map.get_sources().len() {
+      let path = map.get_sources()[at].clone();
+      let text = job.files.get(&format!("/{}", path.trim_start_matches('/')));
+      let text = text.and_then(Option::as_deref).unwrap_or_default().to_owned();
+      let _ = map.set_source_content(at, &text);
+    }
+    if let Ok(url) = map.to_data_url(None) {
+      code.push_str(&format!("\n/*# sourceMappingURL={url} */\n"));
+    }
+  }
   let mut warned = BTreeSet::new();
   if let Some(list) = warnings
     && let Ok(list) = list.read()
@@ -103,9 +128,16 @@ fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
     warned.extend(list.iter().map(|error| problem(&error.kind, error.loc.as_ref(), job)));
   }
   Ok(Sheet {
-    code: printed.code,
+    code,
     files: Vec::new(),
     urls: printed.dependencies.unwrap_or_default().into_iter().map(address).collect(),
+    referenced: printed
+      .exports
+      .iter()
+      .flatten()
+      .filter(|(_, export)| export.is_referenced)
+      .map(|(name, _)| name.clone())
+      .collect(),
     exports: printed.exports.map(exports).unwrap_or_default(),
     warnings: warned.into_iter().collect(),
   })
@@ -128,13 +160,18 @@ fn alone<'a>(
   (!sheet.as_ref().is_ok_and(imports)).then_some(sheet)
 }
 
-fn module_names() -> Config {
+fn module_names(job: &Job) -> Config {
+  let usual = || Pattern::parse("[local]_[hash]").unwrap_or_default();
   Config {
-    pattern: Pattern::parse("[local]_[hash]").unwrap_or_default(),
+    pattern: job
+      .pattern
+      .as_deref()
+      .and_then(|given| Pattern::parse(given).ok())
+      .unwrap_or_else(usual),
+    dashed_idents: job.dashed_idents,
     // What these name is often shared between files, as in Vite.
     grid: false,
     container: false,
-    custom_idents: false,
     ..Config::default()
   }
 }

@@ -26,9 +26,17 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "is", rename_all = "camelCase")]
 pub enum Request {
   Style(Job),
-  ReadPage { text: String },
+  ReadPage {
+    text: String,
+  },
   WritePage(PagePlan),
-  ReadEnv { files: Vec<String> },
+  ReadEnv {
+    files: Vec<String>,
+  },
+  /// What an output is made of: a metafile.
+  Report {
+    data: String,
+  },
 }
 
 /// The answers, one for each kind of request.
@@ -39,6 +47,7 @@ pub enum Reply {
   ReadPage(PageParts),
   WritePage { text: Option<String> },
   ReadEnv(EnvFile),
+  Report { text: String },
 }
 
 /// Does what is asked for.
@@ -49,7 +58,18 @@ pub fn answer(request: &Request) -> Reply {
     Request::ReadPage { text } => Reply::ReadPage(page::read(text)),
     Request::WritePage(plan) => Reply::WritePage { text: page::write(plan) },
     Request::ReadEnv { files } => Reply::ReadEnv(env::read(files)),
+    Request::Report { data } => Reply::Report { text: report(data) },
   }
+}
+
+/// A page that shows what an output is made of. It needs nothing but itself.
+#[cfg(feature = "compiler")]
+fn report(data: &str) -> String {
+  /// `d3-hierarchy` 3.1.3, ISC: see its folder.
+  const LAYOUT: &str = include_str!("../../../vendor/d3-hierarchy/d3-hierarchy.min.js");
+  // No name of a file can end the element that it is in.
+  let data = data.replace('<', "\\u003c");
+  include_str!("report.html").replace("/*d3*/", LAYOUT).replace("/*data*/", &data)
 }
 
 /// Whether an address is none of the project's files.
@@ -99,6 +119,12 @@ pub struct PagePlan {
   pub styles: Vec<String>,
   /// Other addresses, and what stands for them.
   pub addresses: BTreeMap<String, String>,
+  /// What all scripts and styles say, so that a policy allows them.
+  #[serde(default)]
+  pub nonce: Option<String>,
+  /// The digests of scripts and styles, by address.
+  #[serde(default)]
+  pub integrity: BTreeMap<String, String>,
 }
 
 /// A style sheet that is compiled.
@@ -116,6 +142,21 @@ pub struct Job {
   pub minify: bool,
   /// Browsers such as `chrome111`, for which syntax is lowered. None: as it is written.
   pub browsers: Vec<String>,
+  /// How names of modules are made, where not as usual.
+  #[serde(default)]
+  pub pattern: Option<String>,
+  /// Whether dashed names are the file's own as well.
+  #[serde(default)]
+  pub dashed_idents: bool,
+  /// What stands before the root's text, in the language of its extension.
+  #[serde(default)]
+  pub before: Option<String>,
+  /// Whether the code ends with where its rules were written.
+  #[serde(default)]
+  pub source_map: bool,
+  /// Names of the module that nothing uses.
+  #[serde(default)]
+  pub unused: BTreeSet<String>,
 }
 
 /// What came of a job.
@@ -151,6 +192,9 @@ pub struct Sheet {
   pub urls: Vec<Url>,
   /// The names of a module and the classes that they stand for, in the order of their names.
   pub exports: Vec<(String, Vec<Class>)>,
+  /// Names of a module that its own rules use.
+  #[serde(default)]
+  pub referenced: BTreeSet<String>,
   /// What was left out, as browsers leave it out.
   pub warnings: Vec<Problem>,
 }

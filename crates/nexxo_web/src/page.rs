@@ -119,15 +119,21 @@ pub(crate) fn write(plan: &PagePlan) -> Option<String> {
       if is_module(script) && src.is_none_or(|src| plan.taken.contains(&src)) {
         script.remove();
       }
-      Ok(())
+      allow(script, plan)
     }),
     element!("link[href]", |link| {
       let href = link.get_attribute("href").unwrap_or_default();
       if is_style(link) && plan.taken.contains(&href) {
         link.remove();
       }
+      let relations = link.get_attribute("rel").unwrap_or_default();
+      let mut words = relations.split_ascii_whitespace();
+      if words.any(|word| ["stylesheet", "preload", "modulepreload"].contains(&word)) {
+        allow(link, plan)?;
+      }
       Ok(())
     }),
+    element!("style", |style| allow(style, plan)),
     element!("head", |element| {
       if !seen.replace(true) {
         element.append(&head, ContentType::Html);
@@ -161,20 +167,47 @@ pub(crate) fn write(plan: &PagePlan) -> Option<String> {
   Some(page)
 }
 
+/// Gives an element the page's nonce.
+fn allow(element: &mut Element<'_, '_>, plan: &PagePlan) -> lol_html::HandlerResult {
+  if let Some(nonce) = plan.nonce.as_deref().filter(|_| !element.has_attribute("nonce")) {
+    element.set_attribute("nonce", nonce)?;
+  }
+  Ok(())
+}
+
 fn head_of(plan: &PagePlan) -> String {
   let mut head = String::new();
   let attribute = |address: &str| address.replace('&', "&amp;").replace('"', "&quot;");
+  let more = |address: &String| {
+    let mut more = String::new();
+    if let Some(digest) = plan.integrity.get(address) {
+      more.push_str(&format!(" integrity=\"{digest}\""));
+    }
+    if let Some(nonce) = &plan.nonce {
+      more.push_str(&format!(" nonce=\"{}\"", attribute(nonce)));
+    }
+    more
+  };
+  // Scripts of the output find it there, for what they load later.
+  if let Some(nonce) = &plan.nonce {
+    let nonce = attribute(nonce);
+    head.push_str(&format!("  <meta property=\"csp-nonce\" nonce=\"{nonce}\">\n"));
+  }
   for file in &plan.scripts {
     let src = attribute(file);
-    head.push_str(&format!("  <script type=\"module\" crossorigin src=\"{src}\"></script>\n"));
+    let more = more(file);
+    head
+      .push_str(&format!("  <script type=\"module\" crossorigin src=\"{src}\"{more}></script>\n"));
   }
   for file in &plan.preloads {
     let href = attribute(file);
-    head.push_str(&format!("  <link rel=\"modulepreload\" crossorigin href=\"{href}\">\n"));
+    let more = more(file);
+    head.push_str(&format!("  <link rel=\"modulepreload\" crossorigin href=\"{href}\"{more}>\n"));
   }
   for file in &plan.styles {
     let href = attribute(file);
-    head.push_str(&format!("  <link rel=\"stylesheet\" crossorigin href=\"{href}\">\n"));
+    let more = more(file);
+    head.push_str(&format!("  <link rel=\"stylesheet\" crossorigin href=\"{href}\"{more}>\n"));
   }
   head
 }
@@ -273,6 +306,7 @@ mod tests {
         ("b.png".to_owned(), "/assets/b-1.png".to_owned()),
         ("./icon.png".to_owned(), "/assets/icon-1.png".to_owned()),
       ]),
+      ..PagePlan::default()
     };
     let page = write(&plan).unwrap();
     for part in [
@@ -287,6 +321,20 @@ mod tests {
       assert!(page.contains(part), "{part} is not in {page}");
     }
     assert!(!page.contains("/src/main.ts") && !page.contains("import './x.js'"), "{page}");
+    let policy = PagePlan {
+      nonce: Some("NONCE".to_owned()),
+      integrity: BTreeMap::from([("/assets/index.js".to_owned(), "sha384-x".to_owned())]),
+      ..plan.clone()
+    };
+    let guarded = write(&policy).unwrap();
+    for part in [
+      "<script nonce=\"NONCE\">var plain",
+      "src=\"/assets/index.js\" integrity=\"sha384-x\" nonce=\"NONCE\"></script>",
+      "<meta property=\"csp-nonce\" nonce=\"NONCE\">",
+      "href=\"print.css\" nonce=\"NONCE\">",
+    ] {
+      assert!(guarded.contains(part), "{part} is not in {guarded}");
+    }
     let bare = write(&PagePlan { text: "<p>x".to_owned(), ..plan }).unwrap();
     assert!(bare.starts_with("  <script type=\"module\""), "{bare}");
   }

@@ -1,16 +1,28 @@
 //! The files that style sheets and assets become, and how chunks wait for them.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+  collections::{BTreeMap, BTreeSet},
+  path::Path,
+  sync::Arc,
+};
 
-use rolldown::plugin::{HookRenderChunkArgs, HookRenderChunkOutput, HookTransformOutputMap};
-use rolldown_common::{Output, OutputChunk, RollupRenderedChunk};
+use rolldown::plugin::{
+  HookRenderChunkArgs, HookRenderChunkOutput, HookTransformOutputMap, PluginContext,
+};
+use rolldown_common::{Modules, Output, OutputChunk, RollupRenderedChunk};
 use rolldown_utils::{
   indexmap::FxIndexMap, sanitize_filename::default_sanitize_file_name, xxhash::xxhash_base64_url,
 };
 use string_wizard::{Hires, MagicString, SourceMapOptions};
 
-use super::Web;
-use crate::snapshot::normalize_path;
+use nexxo_web::{Answer, Job};
+
+use super::{
+  Web,
+  order::{self, Part, Sheets},
+  put,
+};
+use crate::{graph::Graph, protocol::ImportKind, snapshot::normalize_path};
 
 /// Stands for where the output is served, until the file is known that says so.
 pub(super) const BASE: &str = "__NEXXO_BASE__";
@@ -49,6 +61,15 @@ pub(crate) struct Outputs {
   pub(crate) files: BTreeMap<String, Vec<u8>>,
   /// By the name of a chunk: the style sheets that it needs, in their order.
   pub(crate) styles: BTreeMap<String, Vec<String>>,
+  /// Chunks of which nothing is left beside their style sheets.
+  pub(crate) bare: BTreeSet<String>,
+}
+
+/// What is decided of all style sheets while chunks are rendered.
+#[derive(Debug, Default)]
+pub(super) struct Planned {
+  sheets: Sheets,
+  bare: BTreeSet<String>,
 }
 
 impl Web {
@@ -56,7 +77,7 @@ impl Web {
   pub(super) fn style_of<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Option<String> {
     let state = self.state();
     let (mut imports, mut rules) = (String::new(), String::new());
-    for style in ids.filter_map(|id| state.modules.get(id)?.style.as_deref()) {
+    for style in ids.filter_map(|id| state.modules.get(id)?.sheet()) {
       let (first, rest) = split_imports(style);
       // Wherever else they stand, they count for nothing.
       imports.push_str(first);
@@ -69,14 +90,106 @@ impl Web {
     (!imports.is_empty()).then_some(imports)
   }
 
-  fn has_style<'a>(&self, mut ids: impl Iterator<Item = &'a str>) -> bool {
+  /// Takes the rules of classes away that no script uses, once for all chunks of a build.
+  pub(super) async fn drop_unused(
+    &self,
+    chunks: &FxIndexMap<arcstr::ArcStr, Arc<RollupRenderedChunk>>,
+  ) {
+    let dropped = Arc::clone(&self.state().dropped);
+    let drop = async || {
+      for chunk in chunks.values() {
+        for (id, module) in chunk.modules.keys.iter().zip(&chunk.modules.values) {
+          self.drop_unused_of(id.as_str(), &module.rendered_exports).await;
+        }
+      }
+    };
+    dropped.get_or_init(drop).await;
+  }
+
+  async fn drop_unused_of(&self, id: &str, exports: &[impl AsRef<str>]) {
+    let job = {
+      let mut state = self.state();
+      let Some(piece) = state.modules.get_mut(id) else { return };
+      piece.used = None;
+      let Some(module) = &piece.module else { return };
+      // Whoever has all names may use any.
+      if exports.iter().any(|name| name.as_ref() == "default") {
+        return;
+      }
+      Job { unused: module.unused(exports), ..module.job.clone() }
+    };
+    if job.unused.is_empty() {
+      return;
+    }
+    let Some(Answer::Done(mut sheet)) = self.host.style(job).await else { return };
+    let mut state = self.state();
+    let Some(piece) = state.modules.get_mut(id) else { return };
+    if let Some(module) = &piece.module {
+      put(&mut sheet.code, &module.places);
+    }
+    piece.used = Some(sheet.code);
+  }
+
+  /// A chunk, as far as its style sheets go.
+  fn part<'a>(
+    &self,
+    name: &'a str,
+    modules: &'a Modules,
+    imports: &'a [arcstr::ArcStr],
+    start: Option<&'a str>,
+  ) -> Part<'a> {
     let state = self.state();
-    let styles = |id| state.modules.get(id).and_then(|piece| piece.style.as_ref());
-    ids.any(|id| styles(id).is_some_and(|style| !style.is_empty()))
+    let is_sheet = |id: &&str| state.modules.get(*id).is_some_and(|piece| piece.sheet().is_some());
+    Part {
+      name,
+      sheets: modules.keys.iter().map(|id| id.as_str()).filter(is_sheet).collect(),
+      imports: imports.iter().map(arcstr::ArcStr::as_str).collect(),
+      start,
+    }
+  }
+
+  /// What is decided of the style sheets, once for all chunks of a build.
+  fn planned(
+    &self,
+    ctx: &PluginContext,
+    chunks: &FxIndexMap<arcstr::ArcStr, Arc<RollupRenderedChunk>>,
+  ) -> Arc<Planned> {
+    let known = self.state().planned.clone();
+    known.unwrap_or_else(|| {
+      let parts = chunks.values().map(|chunk| {
+        let RollupRenderedChunk { filename, modules, imports, facade_module_id: start, .. } =
+          &**chunk;
+        self.part(filename, modules, imports, start.as_ref().map(|id| id.as_str()))
+      });
+      let parts: Vec<Part<'_>> = parts.collect();
+      let bare = parts.iter().zip(chunks.values()).filter(|(part, chunk)| {
+        is_bare(part, chunk.is_entry, chunk.exports.is_empty(), &chunk.modules)
+      });
+      let bare = bare.map(|(part, _)| part.name.to_owned()).collect();
+      let sheets = order::plan(&parts, &|id| {
+        let info = ctx.get_module_info(id);
+        info.iter().flat_map(|info| &info.imported_ids).map(ToString::to_string).collect()
+      });
+      let planned = Arc::new(Planned { sheets, bare });
+      self.state().planned = Some(Arc::clone(&planned));
+      planned
+    })
+  }
+
+  /// What a chunk's style sheets are, and how they are parted.
+  pub(super) fn digest_of(&self, chunk: &RollupRenderedChunk) -> Option<String> {
+    let planned = self.state().planned.clone()?;
+    let files = planned.sheets.files.get(chunk.filename.as_str())?;
+    let styles = files.iter().filter_map(|ids| self.style_of(ids.iter().map(String::as_str)));
+    Some(styles.collect::<Vec<_>>().join("\0"))
   }
 
   /// A chunk's code with what only a chunk can know. Nothing where that is nothing.
-  pub(super) fn rendered(&self, args: &HookRenderChunkArgs<'_>) -> Option<HookRenderChunkOutput> {
+  pub(super) fn rendered(
+    &self,
+    ctx: &PluginContext,
+    args: &HookRenderChunkArgs<'_>,
+  ) -> Option<HookRenderChunkOutput> {
     let (code, chunk) = (args.code.as_str(), &args.chunk);
     let mut edited = None;
     let mut edit = |start: usize, end: usize, text: String| {
@@ -94,17 +207,28 @@ impl Web {
     }
     let mut waits = false;
     if self.splits && self.state().modules.values().any(|piece| piece.style.is_some()) {
+      let planned = self.planned(ctx, &args.chunks);
+      for (at, _) in code.match_indices("import \"") {
+        let start = at + "import \"".len();
+        let Some(length) = code[start..].find("\";") else { continue };
+        let target = joined(&chunk.filename, &code[start..start + length]);
+        if target.is_some_and(|target| planned.bare.contains(&target)) {
+          let end = start + length + 2;
+          edit(at, end + usize::from(code[end..].starts_with('\n')), String::new());
+        }
+      }
       for (at, _) in code.match_indices("import(\"") {
         let start = at + "import(\"".len();
         let Some(length) = code[start..].find("\")") else { continue };
         let target = joined(&chunk.filename, &code[start..start + length]);
-        let Some(files) = target.and_then(|target| self.awaited(&target, &args.chunks)) else {
-          continue;
-        };
+        let Some(target) = target else { continue };
+        let Some(files) = awaited(&target, &args.chunks, &planned) else { continue };
+        let is_bare = planned.bare.contains(&target);
         let files: Vec<String> = files.iter().map(|file| format!("{up}{file}")).collect();
         let list = serde_json::Value::from(files);
         let end = start + length + 2;
-        let call = format!("__nexxo_styles({list}, import.meta.url, () => {})", &code[at..end]);
+        let loaded = if is_bare { "Promise.resolve({})" } else { &code[at..end] };
+        let call = format!("__nexxo_styles({list}, import.meta.url, () => {loaded})");
         waits |= edit(at, end, call).is_some();
       }
     }
@@ -121,33 +245,43 @@ impl Web {
     };
     Some(HookRenderChunkOutput { code: edited.to_string(), map })
   }
+}
 
-  /// What has to be there before a chunk runs that is imported dynamically. Nothing where no style
-  /// sheet is among it: then the browser does it all.
-  fn awaited(
-    &self,
-    target: &str,
-    chunks: &FxIndexMap<arcstr::ArcStr, Arc<RollupRenderedChunk>>,
-  ) -> Option<Vec<String>> {
-    let mut order = Vec::new();
-    walk(target, &mut order, &|name| {
-      chunks.get(name).map(|chunk| chunk.imports.iter().map(ToString::to_string).collect())
-    });
-    let (mut files, mut has_styles) = (Vec::new(), false);
-    for name in &order {
-      let Some(chunk) = chunks.get(name.as_str()).filter(|chunk| !chunk.is_entry) else { continue };
-      if self.has_style(chunk.modules.keys.iter().map(|id| id.as_str())) {
-        has_styles = true;
-        files.push(style_name(name));
-      }
-      files.push(name.clone());
-    }
-    has_styles.then_some(files)
+/// Whether a chunk has style sheets and nothing else.
+fn is_bare(part: &Part<'_>, is_entry: bool, exports_nothing: bool, modules: &Modules) -> bool {
+  let says_nothing = |code: String| {
+    code.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with("//"))
+  };
+  !part.sheets.is_empty()
+    && !is_entry
+    && exports_nothing
+    && part.imports.is_empty()
+    && modules.values.iter().all(|module| module.code().is_none_or(says_nothing))
+}
+
+/// What has to be there before a chunk runs that is imported dynamically. Nothing where no style
+/// sheet is among it: then the browser does it all.
+fn awaited(
+  target: &str,
+  chunks: &FxIndexMap<arcstr::ArcStr, Arc<RollupRenderedChunk>>,
+  planned: &Planned,
+) -> Option<Vec<String>> {
+  let is_own = |name: &str| chunks.get(name).is_some_and(|chunk| !chunk.is_entry);
+  let needs = planned.sheets.needs.get(target)?.iter().filter(|(name, _)| is_own(name));
+  let mut files: Vec<String> = needs.map(|(name, at)| style_name(name, *at)).collect();
+  if files.is_empty() {
+    return None;
   }
+  let mut order = Vec::new();
+  walk(target, &mut order, &|name| {
+    chunks.get(name).map(|chunk| chunk.imports.iter().map(ToString::to_string).collect())
+  });
+  files.extend(order.into_iter().filter(|name| is_own(name) && !planned.bare.contains(name)));
+  Some(files)
 }
 
 /// The files beside the chunks.
-pub(crate) fn style_files(web: &Web, assets: &[Output]) -> Outputs {
+pub(crate) fn style_files(web: &Web, assets: &[Output], graph: &Graph) -> Outputs {
   let mut outputs = Outputs::default();
   let chunks: BTreeMap<&str, &OutputChunk> = assets
     .iter()
@@ -156,48 +290,50 @@ pub(crate) fn style_files(web: &Web, assets: &[Output]) -> Outputs {
       Output::Asset(_) => None,
     })
     .collect();
-  let mut own: BTreeMap<&str, String> = BTreeMap::new();
-  for (name, chunk) in &chunks {
-    let Some(style) = web.style_of(chunk.modules.keys.iter().map(|id| id.as_str())) else {
-      continue;
-    };
-    // Who imports a chunk dynamically knows the sheet by the chunk's name, whose digest has it in it.
-    let file = if chunk.is_entry {
-      asset_name(&web.asset_names, &format!("{}.css", chunk.name), style.as_bytes())
-    } else {
-      style_name(name)
-    };
-    let base = match &web.base {
-      Some(base) => base.clone(),
-      None if file.contains('/') => "../".repeat(file.matches('/').count()),
-      None => "./".to_owned(),
-    };
-    outputs.files.insert(file.clone(), style.replace(BASE, &base).into_bytes());
-    own.insert(name, file);
-  }
-  for name in chunks.keys().filter(|_| !own.is_empty()) {
-    let mut order = Vec::new();
-    walk(name, &mut order, &|name| {
-      chunks.get(name).map(|chunk| chunk.imports.iter().map(ToString::to_string).collect())
-    });
-    let styles: Vec<String> =
-      order.iter().filter_map(|name| own.get(name.as_str()).cloned()).collect();
-    if !styles.is_empty() {
-      outputs.styles.insert((*name).to_owned(), styles);
+  let parts = chunks.values().map(|chunk| {
+    let start = chunk.facade_module_id.as_ref().map(|id| id.as_str());
+    web.part(&chunk.filename, &chunk.modules, &chunk.imports, start)
+  });
+  let parts: Vec<Part<'_>> = parts.collect();
+  let sheets = order::plan(&parts, &|id| {
+    let imports = graph.find(id).map(|module| module.imports.as_slice()).unwrap_or_default();
+    let runs = imports.iter().filter(|import| import.kind != ImportKind::DynamicImport);
+    runs.filter_map(|import| Some(graph.modules[import.target?].id.clone())).collect()
+  });
+  let bare = parts.iter().filter(|part| {
+    let chunk = chunks[part.name];
+    web.splits && is_bare(part, chunk.is_entry, chunk.exports.is_empty(), &chunk.modules)
+  });
+  outputs.bare = bare.map(|part| part.name.to_owned()).collect();
+  let mut names: BTreeMap<(&str, usize), String> = BTreeMap::new();
+  for (name, files) in &sheets.files {
+    let chunk = chunks[name.as_str()];
+    for (at, ids) in files.iter().enumerate() {
+      let Some(style) = web.style_of(ids.iter().map(String::as_str)) else { continue };
+      // Who imports a chunk dynamically knows its sheets by its name, whose digest has them in it.
+      let file = if chunk.is_entry {
+        asset_name(&web.asset_names, &format!("{}.css", chunk.name), style.as_bytes())
+      } else {
+        style_name(name, at)
+      };
+      let base = match &web.base {
+        Some(base) => base.clone(),
+        None if file.contains('/') => "../".repeat(file.matches('/').count()),
+        None => "./".to_owned(),
+      };
+      outputs.files.insert(file.clone(), style.replace(BASE, &base).into_bytes());
+      names.insert((name, at), file);
     }
   }
-  let state = web.state();
-  let is_there = |name: &str| {
+  for (name, needs) in &sheets.needs {
+    let files = needs.iter().filter_map(|(name, at)| names.get(&(name.as_str(), *at)).cloned());
+    outputs.styles.insert(name.clone(), files.collect());
+  }
+  let used = web.needed(|name| {
     chunks.values().any(|chunk| chunk.code.contains(name))
       || outputs.files.values().any(|file| memchr::memmem::find(file, name.as_bytes()).is_some())
-  };
-  let used: Vec<(String, Vec<u8>)> = state
-    .assets
-    .iter()
-    .filter(|(name, _)| is_there(name))
-    .map(|(name, bytes)| (name.clone(), bytes.to_vec()))
-    .collect();
-  outputs.files.extend(used);
+  });
+  outputs.files.extend(used.into_iter().map(|file| (file.file_name, file.contents)));
   outputs
 }
 
@@ -220,8 +356,9 @@ pub(super) fn walk(
   }
 }
 
-fn style_name(chunk: &str) -> String {
-  format!("{}.css", chunk.strip_suffix(".js").unwrap_or(chunk))
+fn style_name(chunk: &str, at: usize) -> String {
+  let stem = chunk.strip_suffix(".js").unwrap_or(chunk);
+  if at == 0 { format!("{stem}.css") } else { format!("{stem}.{at}.css") }
 }
 
 /// Where a relative specifier of a chunk leads.

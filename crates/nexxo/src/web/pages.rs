@@ -9,6 +9,8 @@ use std::{
 use nexxo_web::{PagePlan, PageScript};
 use rolldown::plugin::{HookLoadOutput, SharedLoadPluginContext};
 use rolldown_common::side_effects::HookSideEffects;
+use rolldown_utils::base64::to_standard_base64;
+use sha2::{Digest, Sha384};
 
 use super::{Address, Piece, Web, files::BASE, is_style, quoted, script, split, told};
 use crate::{
@@ -180,6 +182,16 @@ impl Web {
           preloads: imported(files, chunk).iter().map(at).collect(),
           styles: chunk.styles.iter().map(at).collect(),
           addresses,
+          nonce: self.html.csp_nonce.clone(),
+          integrity: if self.html.integrity == Some(true) && !self.is_dev {
+            let checked = |file: &&OutputFile| {
+              file.kind == OutputKind::Chunk || file.file_name.ends_with(".css")
+            };
+            let digested = files.iter().filter(checked);
+            digested.map(|file| (at(&file.file_name), digest(&file.contents))).collect()
+          } else {
+            BTreeMap::new()
+          },
         }
       };
       let text = self.host.write_page(plan).await.ok_or_else(|| no_web_compiler(&name))?;
@@ -205,6 +217,11 @@ impl Web {
     }
     found
   }
+}
+
+/// A digest as browsers check it.
+fn digest(contents: &[u8]) -> String {
+  format!("sha384-{}", to_standard_base64(Sha384::digest(contents)))
 }
 
 fn is_empty(chunk: &OutputFile) -> bool {

@@ -888,6 +888,8 @@ impl<'a, Fs: FileSystem + Clone + 'static> ModuleLoader<'a, Fs> {
       }
     }
 
+    // Nexxo: they come in the order in which modules were loaded, another one in every run.
+    extra_entry_points.sort_by(|a, b| module_table.get(a.idx).id().cmp(module_table.get(b.idx).id()));
     entry_points.extend(extra_entry_points);
     if entry_points.is_empty() && self.is_full_scan {
       Err(BuildDiagnostic::invalid_option(rolldown_error::InvalidOptionType::NoEntryPoint))?;
