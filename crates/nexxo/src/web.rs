@@ -801,7 +801,9 @@ impl Web {
 
   /// An address as an expression that is right wherever the script that has it is served.
   fn beside(&self, address: &str) -> String {
-    located(address, self.base.as_deref().filter(|_| !self.is_beside))
+    let address = located(address, self.base.as_deref().filter(|_| !self.is_beside));
+    // Updates run where they have no address of their own.
+    if self.is_dev { format!("new URL({address}, self.location.href).href") } else { address }
   }
 
   /// An address as an expression.

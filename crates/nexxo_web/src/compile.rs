@@ -4,31 +4,32 @@
 use std::{
   collections::{BTreeMap, BTreeSet, HashSet},
   fmt,
-  path::{Path, PathBuf},
   sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use lightningcss::{
-  bundler::{Bundler, ResolveResult, SourceProvider},
   css_modules::{Config, CssModuleExports, CssModuleReference, Pattern},
   dependencies::{Dependency, DependencyOptions},
-  error::{Error, ErrorLocation, ParserError},
+  error::ErrorLocation,
   printer::PrinterOptions,
-  rules::CssRule,
-  stylesheet::{MinifyOptions, ParserFlags, ParserOptions, StyleSheet},
+  stylesheet::{MinifyOptions, ParserFlags, ParserOptions},
   targets::{Browsers, Targets},
 };
 
 use parcel_sourcemap::SourceMap;
 
-use crate::{Answer, Class, Job, Problem, Sheet, Target, Url, is_elsewhere, sass};
+use crate::{
+  Answer, Class, Job, Problem, Sheet, Target, Url,
+  inline::{self, Library, Place},
+  is_elsewhere, sass,
+};
 
 /// Rules within rules deeper than that are nobody's: parsers and printers recurse.
 const MOST_NESTED: usize = 200;
 
 /// Compiles a style sheet with all that it imports.
 pub(crate) fn compile(job: &Job) -> Answer {
-  // The bundler holds on to what it reads, so that Sass is compiled between its runs.
+  // Texts are held on to while they are read, so that Sass is compiled between two runs.
   let mut compiled = BTreeMap::new();
   let mut used = BTreeSet::new();
   loop {
@@ -75,7 +76,7 @@ pub(crate) fn compile(job: &Job) -> Answer {
 }
 
 /// Bundles, lowers and prints what is known.
-fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
+fn run<'a>(job: &'a Job, files: &'a Files<'a>) -> Result<Sheet, Problem> {
   let options = ParserOptions {
     filename: job.root.clone(),
     css_modules: job.is_module.then(|| module_names(job)),
@@ -85,12 +86,10 @@ fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
     ..ParserOptions::default()
   };
   let warnings = options.warnings.clone();
-  let mut sheet = match alone(job, files, &options) {
-    Some(sheet) => sheet.map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?,
-    None => Bundler::new(files, None, options)
-      .bundle(Path::new(&job.root))
-      .map_err(|error| problem(&error.kind, error.loc.as_ref(), job))?,
-  };
+  let mut sheet = inline::inline(&job.root, &options, &files).map_err(|failure| {
+    let (message, at) = failure.told();
+    problem(&message, at.as_ref(), job)
+  })?;
   let targets = targets(&job.browsers);
   sheet
     .minify(MinifyOptions {
@@ -141,23 +140,6 @@ fn run(job: &Job, files: &Files<'_>) -> Result<Sheet, Problem> {
     exports: printed.exports.map(exports).unwrap_or_default(),
     warnings: warned.into_iter().collect(),
   })
-}
-
-/// A module that imports nothing is no bundle: what it composes of other files stays theirs. A
-/// bundle would have their rules in it, and each that composes them once more.
-fn alone<'a>(
-  job: &Job,
-  files: &'a Files<'_>,
-  options: &ParserOptions<'a>,
-) -> Option<Result<StyleSheet<'a>, Error<ParserError<'a>>>> {
-  if !job.is_module {
-    return None;
-  }
-  let text = files.read(Path::new(&job.root)).ok()?;
-  let sheet = StyleSheet::parse(text, options.clone());
-  let imports =
-    |sheet: &StyleSheet<'_>| sheet.rules.0.iter().any(|rule| matches!(rule, CssRule::Import(_)));
-  (!sheet.as_ref().is_ok_and(imports)).then_some(sheet)
 }
 
 fn module_names(job: &Job) -> Config {
@@ -236,7 +218,7 @@ fn targets(browsers: &[String]) -> Targets {
   if all == Browsers::default() { Targets::default() } else { Targets::from(all) }
 }
 
-/// The files of a job, as the bundler reads them, and what it lacks.
+/// The files of a job, and what it lacks.
 struct Files<'a> {
   job: &'a Job,
   /// CSS of Sass, by path.
@@ -254,18 +236,6 @@ struct State {
   used: BTreeSet<String>,
 }
 
-/// A file or a target that the job does not have.
-#[derive(Debug)]
-struct Missing;
-
-impl fmt::Display for Missing {
-  fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("it is not there")
-  }
-}
-
-impl std::error::Error for Missing {}
-
 impl<'a> Files<'a> {
   fn new(job: &'a Job, compiled: &'a BTreeMap<String, String>) -> Self {
     Self { job, compiled, state: Mutex::default() }
@@ -276,54 +246,51 @@ impl<'a> Files<'a> {
   }
 }
 
-impl SourceProvider for Files<'_> {
-  type Error = Missing;
-
-  fn read<'b>(&'b self, file: &Path) -> Result<&'b str, Missing> {
-    let path = file.to_string_lossy().into_owned();
-    let Some(known) = self.job.files.get(&path) else {
-      self.state().files.insert(path);
+impl<'a> Library<'a> for &'a Files<'a> {
+  fn text(&self, path: &str) -> &'a str {
+    let Some(known) = self.job.files.get(path) else {
       // Reads on, so that all that is lacking is told at once.
-      return Ok("");
+      self.state().files.insert(path.to_owned());
+      return "";
     };
-    let text = known.as_deref().ok_or(Missing)?;
-    if let Some(problem) = too_deep(&path, text) {
+    let Some(text) = known.as_deref() else { return "" };
+    if let Some(problem) = too_deep(path, text) {
       self.state().problems.insert(problem);
-      return Ok("");
+      return "";
     }
-    self.state().used.insert(path.clone());
-    if !sass::is_sass(&path) {
-      return Ok(text);
+    self.state().used.insert(path.to_owned());
+    if !sass::is_sass(path) {
+      return text;
     }
-    match self.compiled.get(&path) {
-      Some(css) => Ok(css),
+    match self.compiled.get(path) {
+      Some(css) => css,
       None => {
-        self.state().sass.insert(path);
-        Ok("")
+        self.state().sass.insert(path.to_owned());
+        ""
       }
     }
   }
 
-  fn resolve(&self, specifier: &str, from: &Path) -> Result<ResolveResult, Missing> {
+  fn place(&self, specifier: &str, from: &str) -> Place {
     if is_elsewhere(specifier) {
-      return Ok(ResolveResult::External(specifier.to_owned()));
+      return Place::Elsewhere;
     }
-    let from = from.to_string_lossy().into_owned();
-    match self.job.targets.get(&from).and_then(|targets| targets.get(specifier)) {
-      Some(Some(path)) => Ok(ResolveResult::File(PathBuf::from(path))),
+    let mut state = self.state();
+    match self.job.targets.get(from).and_then(|targets| targets.get(specifier)) {
+      Some(Some(path)) => return Place::File(path.clone()),
       Some(None) => {
-        self.state().problems.insert(unresolved(self.job, from, specifier));
-        Ok(ResolveResult::External(specifier.to_owned()))
+        state.problems.insert(unresolved(self.job, from.to_owned(), specifier));
       }
       None => {
-        self.state().targets.insert(Target { from, specifier: specifier.to_owned() });
-        Ok(ResolveResult::External(specifier.to_owned()))
+        let target = Target { from: from.to_owned(), specifier: specifier.to_owned() };
+        state.targets.insert(target);
       }
     }
+    Place::Elsewhere
   }
 }
 
-/// The bundler does not say where an import stands that leads nowhere: where its text is, it is.
+/// Where an import stands that leads nowhere: where its text is.
 fn unresolved(job: &Job, from: String, specifier: &str) -> Problem {
   let text = job.files.get(&from).and_then(Option::as_deref).unwrap_or_default();
   let at = text.find(specifier).unwrap_or(0);

@@ -11,6 +11,8 @@ mod compile;
 #[cfg(feature = "compiler")]
 mod env;
 #[cfg(feature = "compiler")]
+mod inline;
+#[cfg(feature = "compiler")]
 mod page;
 #[cfg(feature = "compiler")]
 mod sass;

@@ -154,7 +154,7 @@ impl Web {
 const keep = (worker) => (workers.add(worker), worker);
 export default {exported};
 if (import.meta.hot) import.meta.hot.dispose(() => {{
-  if (workers.size) console.info(`[nexxo] ${{{shown}}} changed: ${{workers.size}} of it are ended, and what starts them runs again.`);
+  if (workers.size) console.info(`[nexxo] ${{{shown}}} changed: ${{workers.size}} running with it ended, and what started it runs again.`);
   for (const worker of workers) worker.terminate ? worker.terminate() : worker.port.close();
 }});
 "
