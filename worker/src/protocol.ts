@@ -49,6 +49,7 @@ export interface BuildOptions {
   report?: boolean | string;
   /** What the output may weigh. More is an error. */
   budgets?: Budget[];
+  library?: LibraryOptions;
   /** The output is for development: its modules can be replaced while it runs. */
   dev?: DevOptions;
   /** Report inputs, outputs, and who imports whom. Default `false`. */
@@ -81,6 +82,8 @@ export interface CssOptions {
   preprocessorOptions?: Record<string, PreprocessorOptions>;
   /** Say where rules were written, while one develops. Default `false`. */
   devSourcemap?: boolean;
+  /** Scripts put their style sheets into the page themselves, and there are no files of them. Default `false`. */
+  inject?: boolean;
 }
 
 /** How the names of modules of classes are made. */
@@ -102,6 +105,18 @@ export interface HtmlOptions {
   cspNonce?: string;
   /** Give scripts and styles of the output their digests. Default `false`. */
   integrity?: boolean;
+}
+
+/** What a library has beside its scripts. */
+export interface LibraryOptions {
+  /** The formats that it comes in, each with names of its own. Default: `output.format`. */
+  formats?: Format[];
+  /** Declarations of its types, beside the scripts. Exports say their types for that. Default `true` where an entry is TypeScript. */
+  declarations?: boolean;
+  /** The packages of `package.json`, but for `devDependencies`, stay imports. Default `true`. */
+  externalPackages?: boolean;
+  /** Whether `package.json` names only files that are there. Default `true`. */
+  checkExports?: boolean;
 }
 
 /** What an output may weigh. */

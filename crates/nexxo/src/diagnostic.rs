@@ -439,6 +439,27 @@ pub(crate) fn output_outside(file_name: &str) -> Diagnostic {
   .hint("File name patterns and chunk names must be relative and without `..`.")
 }
 
+pub(crate) fn missing_type(problem: &str) -> Diagnostic {
+  Diagnostic::error(
+    "MISSING_TYPE",
+    format!("Its declaration cannot be written: {}", sentence(problem)),
+  )
+  .hint("Say the type there, as with TypeScript's `isolatedDeclarations`; or set `library.declarations` to `false`.")
+}
+
+pub(crate) fn missing_export_target(target: &str, near: Option<String>) -> Diagnostic {
+  let diagnostic = Diagnostic::warning(
+    "MISSING_EXPORT_TARGET",
+    format!("`package.json` names `{}`, which is not in the output.", printable(target)),
+  );
+  match near {
+    Some(near) => diagnostic.hint(format!("Did you mean `{near}`?")),
+    None => {
+      diagnostic.hint("Name a file that is there, or build it: an entry, a format or declarations.")
+    }
+  }
+}
+
 pub(crate) fn budget_exceeded(
   name: &str,
   size: u64,

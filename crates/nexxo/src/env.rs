@@ -9,7 +9,7 @@ use crate::{
   bundler::inputs,
   diagnostic::{invalid_env, invalid_option, no_web_compiler},
   host::Host,
-  protocol::{BuildOptions, Diagnostic, EnvPrefix},
+  protocol::{BuildOptions, Diagnostic, EnvPrefix, Target},
   snapshot::{Snapshot, normalize_path, shown},
   web::is_page,
 };
@@ -86,6 +86,44 @@ pub(crate) async fn of(
     environment.values.insert(name.to_owned(), value);
   }
   Ok(environment)
+}
+
+/// Puts browsers in the place of what is said of them in `transform.target`.
+///
+/// # Errors
+/// `INVALID_OPTION` for what says nothing; `WEB_UNAVAILABLE`.
+pub(crate) async fn find_targets(
+  options: &mut BuildOptions,
+  host: &(dyn Host + 'static),
+) -> Result<(), Diagnostic> {
+  let Some(target) = options.transform.as_mut().and_then(|transform| transform.target.as_mut())
+  else {
+    return Ok(());
+  };
+  let given: Vec<String> = match target {
+    Target::One(one) => one.split(',').map(|one| one.trim().to_owned()).collect(),
+    Target::Many(many) => many.clone(),
+  };
+  let is_name = |target: &String| {
+    let digits = target.find(|c: char| c.is_ascii_digit()).unwrap_or(target.len());
+    let (name, version) = target.split_at(digits);
+    name.chars().all(|c| c.is_ascii_alphabetic())
+      && version.chars().all(|c| c.is_ascii_digit() || c == '.')
+      && (!version.is_empty() || name.eq_ignore_ascii_case("esnext"))
+  };
+  let (mut named, queries): (Vec<String>, Vec<String>) = given.into_iter().partition(is_name);
+  if queries.is_empty() {
+    return Ok(());
+  }
+  match host.targets(queries).await {
+    None => Err(no_web_compiler("transform.target")),
+    Some(Err(problem)) => Err(invalid_option("transform.target", &problem)),
+    Some(Ok(found)) => {
+      named.extend(found);
+      *target = Target::Many(named);
+      Ok(())
+    }
+  }
 }
 
 impl Environment {

@@ -56,6 +56,13 @@ impl dyn Host {
     }
   }
 
+  pub(crate) async fn targets(&self, queries: Vec<String>) -> Option<Result<Vec<String>, String>> {
+    match self.web(Request::Targets { queries }).await {
+      Some(Reply::Targets { found }) => Some(found),
+      _ => None,
+    }
+  }
+
   pub(crate) async fn report(&self, data: String) -> Option<String> {
     match self.web(Request::Report { data }).await {
       Some(Reply::Report { text }) => Some(text),

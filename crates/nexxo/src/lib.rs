@@ -27,6 +27,7 @@ mod execute;
 mod graph;
 mod hmr;
 pub mod hooks;
+mod library;
 mod nesting;
 mod plan;
 pub mod request;

@@ -23,8 +23,8 @@ use crate::{
   check::{Checker, in_order},
   describe,
   diagnostic::{
-    cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest, shown_id,
-    superseded,
+    cancelled, deadline_exceeded, internal, missing_cwd, missing_tsconfig, nearest,
+    output_conflict, shown_id, superseded,
   },
   emit,
   env::{self, Environment},
@@ -33,12 +33,13 @@ use crate::{
   hmr::Pages,
   hooks::Plugins,
   host::Host,
+  library,
   plan::{self, Scope, UpdateScope},
   protocol::{
-    BuildOptions, BuildResult, Diagnostic, ExplainEvent, Limits, Patch, Stage, StageEvent,
-    Tsconfig, UpdateResult,
+    BuildOptions, BuildResult, Diagnostic, ExplainEvent, LibraryOptions, Limits, OutputFile, Patch,
+    Stage, StageEvent, Tsconfig, UpdateResult,
   },
-  snapshot::{Changes, FileLimits, GuardedView, Snapshot},
+  snapshot::{Changes, FileLimits, GuardedView, Snapshot, normalize_path},
   web::Web,
 };
 
@@ -84,6 +85,77 @@ pub async fn build(
     result
   };
   drive(task, &stop, limits_of(options).deadline_ms(), job).await
+}
+
+/// Builds a library in all its formats, and what is of none.
+async fn build_library(
+  given: &BuildOptions,
+  library: &LibraryOptions,
+  plugins: &Plugins,
+  snapshot: &Snapshot,
+  job: &Job,
+  stop: &CancelToken,
+) -> BuildResult {
+  let mut result = BuildResult::default();
+  for (at, format) in library::formats(library, given.output.as_ref()).into_iter().enumerate() {
+    let options = library::options_for(given, library, format, at == 0, snapshot);
+    let mut state = State::new(Arc::new(options), plugins.clone(), false);
+    // One within the other only in name: these options are no library's.
+    let next = Box::pin(state.run(snapshot, None, job, stop.clone())).await;
+    state.close().await;
+    if at == 0 {
+      result = next;
+    } else {
+      result.add(next);
+    }
+    if !result.ok {
+      return result;
+    }
+  }
+  let cwd = normalize_path(given.cwd.as_deref().unwrap_or("/")).unwrap_or_default();
+  let (files, diagnostics) =
+    library::complete(given, library, Path::new(&cwd), snapshot, &result.output_files);
+  result.complete(files, diagnostics);
+  result
+}
+
+impl BuildResult {
+  /// Takes the files of another format of the same library. What is the same is there once.
+  fn add(&mut self, other: Self) {
+    let is_new = |file: &OutputFile| {
+      !self
+        .output_files
+        .iter()
+        .any(|known| known.file_name == file.file_name && known.contents == file.contents)
+    };
+    let new: Vec<OutputFile> = other.output_files.into_iter().filter(is_new).collect();
+    for file in &new {
+      if self.output_files.iter().any(|known| known.file_name == file.file_name) {
+        self.diagnostics.push(output_conflict(&file.file_name));
+      }
+    }
+    let told = |diagnostic: &Diagnostic| !self.diagnostics.contains(diagnostic);
+    let told: Vec<Diagnostic> = other.diagnostics.into_iter().filter(told).collect();
+    self.diagnostics.extend(told);
+    self.output_files.extend(new);
+    self.stages.extend(other.stages);
+    self.settle();
+  }
+
+  /// Takes what is of no format, and what is wrong with it.
+  fn complete(&mut self, files: Vec<OutputFile>, diagnostics: Vec<Diagnostic>) {
+    self.output_files.extend(files);
+    self.diagnostics.extend(diagnostics);
+    self.settle();
+  }
+
+  fn settle(&mut self) {
+    self.diagnostics = in_order(std::mem::take(&mut self.diagnostics));
+    self.ok = !self.diagnostics.iter().any(Diagnostic::is_error);
+    if !self.ok {
+      self.output_files.clear();
+    }
+  }
 }
 
 /// A build that can be repeated, and then does only what changed.
@@ -286,6 +358,9 @@ impl State {
     stop: CancelToken,
   ) -> BuildResult {
     let (options, incremental) = (Arc::clone(&self.options), self.incremental);
+    if let Some(library) = options.library.as_ref().filter(|_| options.dev.is_none()) {
+      return build_library(&options, library, &self.plugins, snapshot, job, &stop).await;
+    }
     let mut progress = Progress::new(job, options.explain == Some(true));
 
     // What changed since the last update, the pages are not told by this build.
@@ -395,7 +470,8 @@ impl State {
     if self.made.is_none() {
       let environment =
         env::of(&self.options, snapshot, &**host).await.map_err(|mistake| vec![mistake])?;
-      let applied = environment.applied(&self.options);
+      let mut applied = environment.applied(&self.options);
+      env::find_targets(&mut applied, &**host).await.map_err(|mistake| vec![mistake])?;
       let Prepared { options, cwd, mut warnings } = bundler::prepare(&applied, self.incremental)?;
       warnings.extend(environment.warnings.iter().cloned());
       if cwd.parent().is_some() && !snapshot.is_folder(&cwd) {

@@ -50,6 +50,7 @@ pub struct BuildOptions {
   /// What the output is made of, as a page: `report.html`, or a name.
   pub report: Option<NamedFile>,
   pub budgets: Option<Vec<Budget>>,
+  pub library: Option<LibraryOptions>,
   pub dev: Option<DevOptions>,
   pub metafile: Option<bool>,
   pub explain: Option<bool>,
@@ -119,6 +120,8 @@ pub struct CssOptions {
   pub modules: Option<CssModulesOptions>,
   pub preprocessor_options: Option<IndexMap<String, PreprocessorOptions>>,
   pub dev_sourcemap: Option<bool>,
+  /// Scripts put their style sheets into the page themselves.
+  pub inject: Option<bool>,
 }
 
 /// How names of modules of classes are made.
@@ -143,9 +146,19 @@ pub struct HtmlOptions {
   pub integrity: Option<bool>,
 }
 
-/// What an output may weigh.
+/// What a library has beside its scripts.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LibraryOptions {
+  pub formats: Option<Vec<Format>>,
+  pub declarations: Option<bool>,
+  pub external_packages: Option<bool>,
+  pub check_exports: Option<bool>,
+}
+
+/// What an output may weigh.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Budget {
   pub kind: Option<BudgetKind>,
   pub files: Option<String>,

@@ -50,6 +50,7 @@ use crate::{
 
 use files::{BASE, UP};
 pub(crate) use files::{Outputs, style_files};
+pub(crate) use scripts::relative;
 
 /// A smaller asset is part of the module that imports it.
 const INLINE_LIMIT: u64 = 4096;
@@ -518,6 +519,13 @@ impl Web {
   ) -> HookLoadOutput {
     let is_module = is_css_module(split(id).0);
     let mut code = String::new();
+    if self.css.inject == Some(true) && !self.is_dev && !inline && !sheet.code.is_empty() {
+      let css = quoted(&self.placed(&sheet.code));
+      code.push_str(&format!(
+        "if (typeof document !== \"undefined\") {{\n  const style = document.createElement(\"style\");\n  \
+         style.textContent = {css};\n  document.head.append(style);\n}}\n"
+      ));
+    }
     if self.is_dev && !inline {
       let shown = quoted(&shown(Path::new(id)));
       let css = quoted(&self.placed(&sheet.code));
@@ -551,7 +559,7 @@ impl Web {
         code.push_str(&format!("import composed{at} from {};\n", quoted(specifier)));
       }
     }
-    if !self.is_dev {
+    if !self.is_dev && self.css.inject != Some(true) {
       piece.style = Some(sheet.code);
     }
     // Of a module of classes, what is not used can go.
@@ -604,7 +612,7 @@ impl Web {
             piece.warnings.push(self.diagnostic(problem, &job, ignored_css));
           }
           let places = self.place_urls(ctx, &mut sheet, &job, piece).await?;
-          if is_module && !self.is_dev {
+          if is_module && !self.is_dev && self.css.inject != Some(true) {
             piece.module = Some(Module { job, sheet: sheet.clone(), places });
           }
           return Ok(sheet);

@@ -16,6 +16,8 @@ mod inline;
 mod page;
 #[cfg(feature = "compiler")]
 mod sass;
+#[cfg(feature = "compiler")]
+mod targets;
 #[cfg(all(feature = "compiler", target_family = "wasm"))]
 pub mod wasm;
 
@@ -35,6 +37,10 @@ pub enum Request {
   ReadEnv {
     files: Vec<String>,
   },
+  /// Browsers, as browserslist's queries.
+  Targets {
+    queries: Vec<String>,
+  },
   /// What an output is made of: a metafile.
   Report {
     data: String,
@@ -50,6 +56,7 @@ pub enum Reply {
   WritePage { text: Option<String> },
   ReadEnv(EnvFile),
   Report { text: String },
+  Targets { found: Result<Vec<String>, String> },
 }
 
 /// Does what is asked for.
@@ -60,6 +67,7 @@ pub fn answer(request: &Request) -> Reply {
     Request::ReadPage { text } => Reply::ReadPage(page::read(text)),
     Request::WritePage(plan) => Reply::WritePage { text: page::write(plan) },
     Request::ReadEnv { files } => Reply::ReadEnv(env::read(files)),
+    Request::Targets { queries } => Reply::Targets { found: targets::find(queries) },
     Request::Report { data } => Reply::Report { text: report(data) },
   }
 }

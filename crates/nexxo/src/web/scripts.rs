@@ -164,7 +164,9 @@ impl<'a> VisitMut<'a> for Reader<'a, '_> {
       attribute.key.as_arena_str() == "type" && attribute.value.value == "css"
     };
     let clause = import.with_clause.as_ref();
-    if clause.is_some_and(|clause| clause.with_entries.iter().any(is_css)) {
+    if clause.is_some_and(|clause| clause.with_entries.iter().any(is_css))
+      && super::is_style(&import.source.value)
+    {
       import.with_clause = None;
       let specifier = &import.source.value;
       let sign = if specifier.contains('?') { '&' } else { '?' };
@@ -710,7 +712,7 @@ fn split_query(pattern: &str) -> (&str, &str) {
 }
 
 /// The way from a folder to a file, as a specifier.
-fn relative(folder: &str, path: &str) -> String {
+pub(crate) fn relative(folder: &str, path: &str) -> String {
   let from: Vec<&str> = folder.split('/').filter(|name| !name.is_empty()).collect();
   let to: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
   let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
