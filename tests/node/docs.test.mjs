@@ -12,7 +12,7 @@ const read = (path) => readFileSync(new URL(`../../${path}`, import.meta.url), '
 test('every option is in `docs/options.md`', () => {
   const protocol = read('worker/src/protocol.ts');
   const page = read('docs/options.md');
-  const names = ['BuildOptions', 'ResolveOptions', 'TransformOptions', 'JsxOptions', 'DecoratorOptions', 'TreeshakeOptions', 'OutputOptions', 'CodeSplittingOptions', 'ChunkGroup', 'DevOptions', 'Limits'];
+  const names = ['BuildOptions', 'ResolveOptions', 'TransformOptions', 'JsxOptions', 'DecoratorOptions', 'TreeshakeOptions', 'OutputOptions', 'CodeSplittingOptions', 'ChunkGroup', 'CssOptions', 'CssModulesOptions', 'PreprocessorOptions', 'HtmlOptions', 'Budget', 'LibraryOptions', 'DevOptions', 'Limits'];
   let count = 0;
   for (const name of names) {
     const body = new RegExp(`export interface ${name} \\{\\n([^}]*)\\}`).exec(protocol)?.[1];

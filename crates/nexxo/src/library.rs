@@ -6,11 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use oxc::{
   allocator::Allocator,
-  ast::ast::{
-    ExportAllDeclaration, ExportFromDeclaration, Expression, ImportDeclaration, StringLiteral,
-    TSImportType,
-  },
-  ast_visit::{VisitMut, walk_mut},
+  ast::ast::Statement,
   codegen::Codegen,
   isolated_declarations::{IsolatedDeclarations, IsolatedDeclarationsOptions},
   parser::Parser,
@@ -189,64 +185,56 @@ fn declare(path: &str, text: &str) -> (String, Vec<(String, usize, usize)>) {
 fn follow(path: &str, code: &str, snapshot: &Snapshot) -> Declared {
   let allocator = Allocator::default();
   let mut program = Parser::new(&allocator, code, SourceType::d_ts()).parse().program;
-  let mut reader = Imports { path, snapshot, allocator: &allocator, found: Vec::new() };
-  reader.visit_program(&mut program);
-  let imports = reader.found;
-  Declared { code: Codegen::new().build(&program).code, imports }
-}
-
-struct Imports<'a, 's> {
-  path: &'s str,
-  snapshot: &'s Snapshot,
-  allocator: &'a Allocator,
-  found: Vec<String>,
-}
-
-impl<'a> Imports<'a, '_> {
-  fn specifier(&mut self, source: &mut StringLiteral<'a>) {
-    let specifier = source.value.to_string();
-    if !specifier.starts_with('.') {
-      return;
+  let mut imports = Vec::new();
+  let mut named = |specifier: &str| {
+    let (found, named) = named_in_output(path, specifier, snapshot)?;
+    imports.push(found);
+    Some(named)
+  };
+  for statement in &mut program.body {
+    let source = match statement {
+      Statement::ImportDeclaration(import) => &mut import.source,
+      Statement::ExportFromDeclaration(export) => &mut export.source,
+      Statement::ExportAllDeclaration(export) => &mut export.source,
+      _ => continue,
+    };
+    if let Some(named) = named(&source.value) {
+      source.value = allocator.alloc_str(&named).into();
+      source.raw = None;
     }
-    let folder = Path::new(self.path).parent().unwrap_or(Path::new("/"));
-    let Some(found) = find(self.snapshot, &folder.join(&specifier).to_string_lossy()) else {
-      return;
-    };
-    // As a script beside it would be named: some of TypeScript's ways of looking ask for that.
-    let named = relative(&folder.to_string_lossy(), &found);
-    let script =
-      |stem: &str, end: &str| format!("{}.{end}", stem.strip_suffix(".d").unwrap_or(stem));
-    let named = match named.rsplit_once('.') {
-      Some((stem, "mts")) => script(stem, "mjs"),
-      Some((stem, "cts")) => script(stem, "cjs"),
-      Some((stem, _)) => script(stem, "js"),
-      None => named,
-    };
-    source.value = self.allocator.alloc_str(&named).into();
-    source.raw = None;
-    self.found.push(found);
   }
+  // Types that are imported where they are used: nothing else in a declaration looks like them.
+  let printed = Codegen::new().build(&program).code;
+  let mut code = String::with_capacity(printed.len());
+  let mut rest = printed.as_str();
+  while let Some(at) = rest.find("import(\"") {
+    let (before, after) = rest.split_at(at + "import(\"".len());
+    let end = after.find('"').unwrap_or(after.len());
+    code.push_str(before);
+    code.push_str(named(&after[..end]).as_deref().unwrap_or(&after[..end]));
+    rest = &after[end..];
+  }
+  code.push_str(rest);
+  Declared { code, imports }
 }
 
-impl<'a> VisitMut<'a> for Imports<'a, '_> {
-  fn visit_import_declaration(&mut self, import: &mut ImportDeclaration<'a>) {
-    self.specifier(&mut import.source);
+/// The file that a specifier means, and the script beside it in the output: some of TypeScript's ways
+/// of looking ask for that name.
+fn named_in_output(path: &str, specifier: &str, snapshot: &Snapshot) -> Option<(String, String)> {
+  if !specifier.starts_with('.') {
+    return None;
   }
-
-  fn visit_export_all_declaration(&mut self, export: &mut ExportAllDeclaration<'a>) {
-    self.specifier(&mut export.source);
-  }
-
-  fn visit_export_from_declaration(&mut self, export: &mut ExportFromDeclaration<'a>) {
-    self.specifier(&mut export.source);
-  }
-
-  fn visit_ts_import_type(&mut self, import: &mut TSImportType<'a>) {
-    self.specifier(&mut import.source);
-    walk_mut::walk_ts_import_type(self, import);
-  }
-
-  fn visit_expression(&mut self, _: &mut Expression<'a>) {}
+  let folder = Path::new(path).parent()?.to_string_lossy();
+  let found = find(snapshot, &format!("{folder}/{specifier}"))?;
+  let named = relative(&folder, &found);
+  let script = |stem: &str, end: &str| format!("{}.{end}", stem.strip_suffix(".d").unwrap_or(stem));
+  let named = match named.rsplit_once('.') {
+    Some((stem, "mts")) => script(stem, "mjs"),
+    Some((stem, "cts")) => script(stem, "cjs"),
+    Some((stem, _)) => script(stem, "js"),
+    None => named,
+  };
+  Some((found, named))
 }
 
 /// The source that a specifier means.

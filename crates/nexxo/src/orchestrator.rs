@@ -424,7 +424,10 @@ impl State {
     let mut emitted = emit::emit(output, graph, &options, &made.cwd, snapshot, &made.web);
     if emitted.files.iter().any(|file| file.is_entry) {
       match made.web.pages(&emitted.files).await {
-        Ok(pages) => emit::add(&mut emitted, pages),
+        Ok(pages) => {
+          emitted.files.retain(|file| !made.web.is_hollow(file));
+          emit::add(&mut emitted, pages);
+        }
         Err(mistake) => diagnostics.push(mistake),
       }
     }

@@ -358,8 +358,12 @@ impl Web {
   /// The assets that are there, and those that they need.
   fn needed(&self, is_there: impl Fn(&str) -> bool) -> Vec<OutputFile> {
     let state = self.state();
-    let mut names: Vec<&str> =
-      state.assets.keys().map(String::as_str).filter(|name| is_there(name)).collect();
+    let is_on_page = |name: &str| {
+      let mut addresses = state.pages.values().flat_map(|page| page.addresses.values());
+      addresses.any(|address| address.contains(name))
+    };
+    let mut names: Vec<&str> = state.assets.keys().map(String::as_str).collect();
+    names.retain(|name| is_there(name) || is_on_page(name));
     let mut needed = BTreeMap::new();
     while let Some(name) = names.pop() {
       let Some(asset) = state.assets.get(name) else { continue };
@@ -797,8 +801,18 @@ impl Web {
     }
     let name = files::asset_name(&self.asset_names, path, &bytes);
     let source = crate::diagnostic::shown_id(path, &self.cwd);
-    let asset = Asset { bytes: bytes.into(), source: Some(source), needs: Vec::new() };
-    self.state().assets.insert(name.clone(), asset);
+    let mut state = self.state();
+    // A style sheet shows others.
+    let needs = match is_style(path) {
+      true => {
+        let shown = |name: &&String| memchr::memmem::find(&bytes, name.as_bytes()).is_some();
+        state.assets.keys().filter(shown).cloned().collect()
+      }
+      false => Vec::new(),
+    };
+    let asset = Asset { bytes: bytes.into(), source: Some(source), needs };
+    state.assets.insert(name.clone(), asset);
+    drop(state);
     Ok(format!("{BASE}{name}"))
   }
 

@@ -15,7 +15,14 @@ app.innerHTML = `
   <div class="${styles.wave}"></div>
   <ul class="${styles.table}" style="list-style: none; padding-inline: 0">${tides().map(row).join('')}</ul>
   <p>Seen <output>0</output> times <button type="button">Look again</button> <button type="button">Chart</button></p>
+  <p class="next">The next spring tide is being looked for…</p>
   <img src="${wave}" alt="" width="120">`;
+
+// Looked for in a worker, which has the table of tides from the same chunk as this page.
+const worker = new Worker(new URL('./spring.ts', import.meta.url), { type: 'module' });
+worker.addEventListener('message', ({ data }: MessageEvent<string>) => {
+  app.querySelector('.next')!.textContent = data;
+});
 
 const [again, chart] = app.querySelectorAll('button');
 const output = app.querySelector('output')!;

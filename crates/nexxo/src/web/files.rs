@@ -206,7 +206,10 @@ impl Web {
       edit(at, at + token.len(), up.clone());
     }
     let mut waits = false;
-    if self.splits && self.state().modules.values().any(|piece| piece.style.is_some()) {
+    // Pages load what comes later at once; whoever uses a library has ways of their own.
+    let preloads = !self.pages.is_empty();
+    let has_styles = self.state().modules.values().any(|piece| piece.style.is_some());
+    if self.splits && (preloads || has_styles) {
       let planned = self.planned(ctx, &args.chunks);
       for (at, _) in code.match_indices("import \"") {
         let start = at + "import \"".len();
@@ -222,7 +225,7 @@ impl Web {
         let Some(length) = code[start..].find("\")") else { continue };
         let target = joined(&chunk.filename, &code[start..start + length]);
         let Some(target) = target else { continue };
-        let Some(files) = awaited(&target, &args.chunks, &planned) else { continue };
+        let Some(files) = awaited(&target, &args.chunks, &planned, preloads) else { continue };
         let is_bare = planned.bare.contains(&target);
         let files: Vec<String> = files.iter().map(|file| format!("{up}{file}")).collect();
         let list = serde_json::Value::from(files);
@@ -259,25 +262,25 @@ fn is_bare(part: &Part<'_>, is_entry: bool, exports_nothing: bool, modules: &Mod
     && modules.values.iter().all(|module| module.code().is_none_or(says_nothing))
 }
 
-/// What has to be there before a chunk runs that is imported dynamically. Nothing where no style
-/// sheet is among it: then the browser does it all.
+/// What has to be there before a chunk runs that is imported dynamically. Nothing where that is the
+/// chunk alone: then the browser does it all.
 fn awaited(
   target: &str,
   chunks: &FxIndexMap<arcstr::ArcStr, Arc<RollupRenderedChunk>>,
   planned: &Planned,
+  preloads: bool,
 ) -> Option<Vec<String>> {
   let is_own = |name: &str| chunks.get(name).is_some_and(|chunk| !chunk.is_entry);
-  let needs = planned.sheets.needs.get(target)?.iter().filter(|(name, _)| is_own(name));
+  let needs = planned.sheets.needs.get(target).into_iter().flatten();
+  let needs = needs.filter(|(name, _)| is_own(name));
   let mut files: Vec<String> = needs.map(|(name, at)| style_name(name, *at)).collect();
-  if files.is_empty() {
-    return None;
-  }
+  let has_styles = !files.is_empty();
   let mut order = Vec::new();
   walk(target, &mut order, &|name| {
     chunks.get(name).map(|chunk| chunk.imports.iter().map(ToString::to_string).collect())
   });
   files.extend(order.into_iter().filter(|name| is_own(name) && !planned.bare.contains(name)));
-  Some(files)
+  (has_styles || (preloads && files.len() > 1)).then_some(files)
 }
 
 /// The files beside the chunks.

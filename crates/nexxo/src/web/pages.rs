@@ -31,7 +31,7 @@ pub(super) struct Page {
   /// Addresses of scripts and style sheets that are part of the output.
   taken: BTreeSet<String>,
   /// Other addresses, and what stands for them, with [`BASE`] before what is in the output.
-  addresses: BTreeMap<String, String>,
+  pub(super) addresses: BTreeMap<String, String>,
 }
 
 impl Web {
@@ -142,6 +142,12 @@ impl Web {
       page.addresses.insert(address.to_owned(), placed);
     }
     Ok(())
+  }
+
+  /// Whether a file is the script of a page that starts none.
+  pub(crate) fn is_hollow(&self, file: &OutputFile) -> bool {
+    let is_page = file.facade_module_id.as_deref().is_some_and(super::is_page);
+    file.is_entry && is_page && !self.is_dev && is_empty(file)
   }
 
   fn is_public(&self, address: &str) -> bool {

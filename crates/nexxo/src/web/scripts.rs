@@ -11,9 +11,9 @@ use fast_glob::glob_match;
 use oxc::{
   allocator::{Allocator, TakeIn},
   ast::ast::{
-    Argument, ArrayExpressionElement, BinaryOperator, CallExpression, Expression, ImportAttribute,
-    ImportDeclaration, ImportExpression, NewExpression, ObjectExpression, ObjectPropertyKind,
-    Program, PropertyKey, TemplateLiteral,
+    Argument, ArrayExpressionElement, BinaryOperator, CallExpression, ChainElement, Expression,
+    ImportAttribute, ImportDeclaration, ImportExpression, NewExpression, ObjectExpression,
+    ObjectPropertyKind, Program, PropertyKey, TemplateLiteral,
   },
   ast_visit::{VisitMut, walk_mut},
   parser::{ParseOptions, Parser},
@@ -182,6 +182,10 @@ impl<'a> VisitMut<'a> for Reader<'a, '_> {
       let made = match expression {
         Expression::NewExpression(new) => self.new_expression(new),
         Expression::CallExpression(call) => self.call(call),
+        Expression::ChainExpression(chain) => match &mut chain.expression {
+          ChainElement::CallExpression(call) => self.call(call),
+          _ => None,
+        },
         Expression::ImportExpression(import) => self.import(import),
         _ => None,
       };
@@ -349,7 +353,8 @@ impl<'a> Reader<'a, '_> {
     // Of `public/`, or of another place.
     let whole = self.whole(file)?;
     if !self.web.view.snapshot().is_file(Path::new(&whole)) {
-      if self.is_own() && !file.starts_with('/') && !file.ends_with('/') {
+      // A folder may be meant.
+      if self.is_own() && !file.starts_with('/') && Path::new(file).extension().is_some() {
         let warning = self.at(unresolved_url(&specifier), place);
         self.said.warnings.push(warning);
       }

@@ -1,0 +1,3 @@
+declare module '*.module.css' {
+  export const book: string;
+}
