@@ -42,6 +42,49 @@ test('what style sheets, Sass and pages become is shown, and an edit of a style 
   assert.deepEqual(complaints, []);
 });
 
+test('a worker is there while one develops, and an edit of what it is made from starts it anew', async () => {
+  const { page, complaints, read, write } = await start({ from: app });
+  await page.getByText('The next spring tide is in').waitFor();
+  write('src/tides.ts', read('src/tides.ts').replace('4.2', '5'));
+  await page.getByText('at 6.0 m').waitFor();
+  assert.deepEqual(complaints, []);
+});
+
+test('a server renders what the client takes over', async () => {
+  const folder = folderFor('rendered');
+  cpSync(fileURLToPath(new URL('../../examples/server-rendered', import.meta.url)), folder, { recursive: true });
+  for (const config of ['nexxo.config.json', 'nexxo.server.json']) {
+    execFileSync(command, ['build', folder, '--no-cache', '--config', join(folder, config)], { stdio: 'pipe' });
+  }
+  const server = spawn(process.execPath, [join(folder, 'dist/server/server.js')], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, PORT: '0' } });
+  let said = '';
+  server.stdout.setEncoding('utf8').on('data', (text) => (said += text));
+  open.push(() => server.kill('SIGTERM'));
+  const url = await until('the address', () => /http:\/\/\S+/.exec(said)?.[0]);
+  assert.match(await (await fetch(url)).text(), /<li>Ada<\/li><li>Grace<\/li>/, 'it is there without a script');
+  const { page, complaints } = await show(url);
+  await shows(page, 'section', 'backgroundColor', 'rgb(253, 246, 227)');
+  await page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
+  await page.getByRole('textbox').fill('Katherine');
+  await page.getByRole('button', { name: 'Sign' }).click();
+  assert.deepEqual(await page.locator('li').allTextContents(), ['Ada', 'Grace', 'Katherine']);
+  assert.deepEqual(complaints, []);
+});
+
+test('a library is imported and required as it was built', () => {
+  const folder = folderFor('library');
+  cpSync(fileURLToPath(new URL('../../examples/library', import.meta.url)), join(folder, 'node_modules/stepper'), { recursive: true });
+  execFileSync(command, ['build', join(folder, 'node_modules/stepper'), '--no-cache'], { stdio: 'pipe' });
+  const use = "const { history } = X; const h = history(1); h.set(2); h.undo(); console.log(h.get());";
+  writeFileSync(join(folder, 'a.mjs'), `import * as X from 'stepper/history';\n${use}`);
+  writeFileSync(join(folder, 'b.cjs'), `const X = require('stepper/history');\n${use}`);
+  for (const name of ['a.mjs', 'b.cjs']) {
+    assert.equal(execFileSync(process.execPath, [join(folder, name)], { encoding: 'utf8' }), '1\n', name);
+  }
+  const types = readFileSync(join(folder, 'node_modules/stepper/dist/history.d.ts'), 'utf8');
+  assert.match(types, /from "\.\/types\.js"/);
+});
+
 test('what is built is served whole, and style sheets come before what is loaded later', async () => {
   const folder = folderFor('web');
   cpSync(app, folder, { recursive: true });
