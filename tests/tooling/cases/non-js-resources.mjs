@@ -148,7 +148,7 @@ console.log(styles.first, second, styles.second === second);
       "own class, by code that is part of the build's configuration.",
     expected: 'no',
     why:
-      'There are no plugins: options are data, the same in a file and in a tab. `moduleTypes` ' +
+      'The command has no plugins yet: options are data. (In a tab there are.) `moduleTypes` ' +
       'maps an extension to the kinds that there are, not to a new one.',
     missing: /MISSING_PACKAGE: .*shape:/,
     files: {
