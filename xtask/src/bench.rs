@@ -11,7 +11,7 @@ use crate::{Result, pkg, setup};
 pub(crate) fn command(arguments: &[String]) -> Result {
   let (which, flags) = match arguments.split_first() {
     Some((which, flags))
-      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak" | "cache") =>
+      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak" | "cache" | "web") =>
     {
       (which, flags)
     }
@@ -38,7 +38,7 @@ pub(crate) fn command(arguments: &[String]) -> Result {
   hand_over(&mut bench)
 }
 
-const USAGE: &str = "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev`, `soak` or `cache`, then its flags.";
+const USAGE: &str = "Say which bench: `cargo xtask bench browser`, `native`, `hmr`, `dev`, `soak`, `cache` or `web`, then its flags.";
 
 /// The native command; the bench finds its own commands in the same folder.
 fn native() -> Result<PathBuf> {
