@@ -11,7 +11,10 @@ use crate::{Result, pkg, setup};
 pub(crate) fn command(arguments: &[String]) -> Result {
   let (which, flags) = match arguments.split_first() {
     Some((which, flags))
-      if matches!(which.as_str(), "browser" | "native" | "hmr" | "dev" | "soak" | "cache" | "web") =>
+      if matches!(
+        which.as_str(),
+        "browser" | "native" | "hmr" | "dev" | "soak" | "cache" | "web"
+      ) =>
     {
       (which, flags)
     }

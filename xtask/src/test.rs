@@ -306,7 +306,10 @@ fn serve(context: &mut Context) -> Result<Counts> {
   let chromium = setup::chromium()?;
   setup::npm_packages(&root().join("examples/react-ts"), "the example, which is served")?;
   let command = command_under_test(context)?;
-  test_files(&["tests/serve", "tests/tooling"], node().env("NEXXO_BIN", command).env("NEXXO_CHROMIUM", chromium))
+  test_files(
+    &["tests/serve", "tests/tooling"],
+    node().env("NEXXO_BIN", command).env("NEXXO_CHROMIUM", chromium),
+  )
 }
 
 /// The native command, as the tests in Rust have it: anything less would compile crates anew with
