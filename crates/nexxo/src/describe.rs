@@ -28,6 +28,15 @@ pub(crate) fn needs_metafile(options: &BuildOptions) -> bool {
   options.budgets.is_some() || name(options.report.as_ref(), "").is_some()
 }
 
+/// Asks for none of it: the options are those of a part of an output.
+pub(crate) fn leave_out(options: &mut BuildOptions) {
+  options.manifest = None;
+  options.ssr_manifest = None;
+  options.license = None;
+  options.report = None;
+  options.metafile = None;
+}
+
 /// Adds the files that are asked for, and tells what is too large.
 pub(crate) async fn describe(
   emitted: &mut Emitted,

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
   bundler::inputs,
+  describe,
   diagnostic::{missing_export_target, missing_type, shown_id},
   protocol::{BuildOptions, Diagnostic, Format, LibraryOptions, OutputFile, OutputOptions},
   snapshot::{Snapshot, normalize_path},
@@ -49,9 +50,7 @@ pub(crate) fn options_for(
   output.chunk_file_names.get_or_insert_with(|| chunks.to_owned());
   options.library = None;
   if !is_first {
-    options.license = None;
-    options.manifest = None;
-    options.metafile = None;
+    describe::leave_out(&mut options);
   }
   options
 }
@@ -98,10 +97,11 @@ fn manifest(cwd: &Path, snapshot: &Snapshot) -> Value {
 }
 
 /// The declarations of all types that entries lead to, beside the scripts of the same name.
-pub(crate) fn declarations(
+fn declarations(
   options: &BuildOptions,
   cwd: &Path,
   snapshot: &Snapshot,
+  built: &[OutputFile],
 ) -> (Vec<OutputFile>, Vec<Diagnostic>) {
   let (mut files, mut diagnostics) = (Vec::new(), Vec::new());
   let entries: Vec<String> = inputs(options)
@@ -112,15 +112,13 @@ pub(crate) fn declarations(
   let mut open = entries;
   let mut seen = BTreeSet::new();
   while let Some(path) = open.pop() {
-    let extension = Path::new(&path).extension().and_then(|extension| extension.to_str());
-    if !extension.is_some_and(|extension| TYPED.contains(&extension)) || !seen.insert(path.clone())
-    {
+    if !is_typed(&path) || !seen.insert(path.clone()) {
       continue;
     }
     let Some(text) = snapshot.text(Path::new(&path)) else { continue };
     let declared =
       if path.ends_with(".d.ts") || path.ends_with(".d.mts") || path.ends_with(".d.cts") {
-        follow(&path, &text, snapshot)
+        follow(&path, &text, &root, snapshot)
       } else {
         let (code, problems) = declare(&path, &text);
         let file = shown_id(&path, cwd);
@@ -129,11 +127,31 @@ pub(crate) fn declarations(
             missing_type(&message).at(file.clone(), &text, start, end)
           }),
         );
-        follow(&path, &code, snapshot)
+        follow(&path, &code, &root, snapshot)
       };
     open.extend(declared.imports);
-    let name = path.strip_prefix(&root).unwrap_or(&path).trim_start_matches('/');
-    files.push(OutputFile::asset(declared_name(name), declared.code.into_bytes()));
+    let name = declared_name(&placed(&path, &root));
+    files.push(OutputFile::asset(name, declared.code.into_bytes()));
+  }
+  // A script that is called otherwise than its source has declarations of its name.
+  for script in built.iter().filter(|file| file.is_entry) {
+    let Some(source) = script.facade_module_id.as_deref().filter(|source| is_typed(source)) else {
+      continue;
+    };
+    let source = placed(&cwd.join(source).to_string_lossy(), &root);
+    let end = match source.rsplit_once('.') {
+      Some((_, end @ ("mts" | "cts"))) => end,
+      _ => "ts",
+    };
+    let wanted = format!("{}.d.{end}", script.file_name.split('.').next().unwrap_or_default());
+    if files.iter().all(|file| file.file_name != wanted) {
+      let from = beside(&wanted, &script_name(&source));
+      let mut code = format!("export * from \"{from}\";\n");
+      if script.exports.iter().any(|name| name == "default") {
+        code.push_str(&format!("export {{ default }} from \"{from}\";\n"));
+      }
+      files.push(OutputFile::asset(wanted, code.into_bytes()));
+    }
   }
   files.sort_by(|one, other| one.file_name.cmp(&other.file_name));
   (files, diagnostics)
@@ -143,6 +161,37 @@ struct Declared {
   code: String,
   /// The sources that it takes types from.
   imports: Vec<String>,
+}
+
+fn is_typed(path: &str) -> bool {
+  let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+  extension.is_some_and(|extension| TYPED.contains(&extension))
+}
+
+/// Where a source is in the output: as it is below the entries' folder, or else in a folder for
+/// what is not.
+fn placed(path: &str, root: &str) -> String {
+  match path.strip_prefix(root).filter(|rest| rest.starts_with('/')) {
+    Some(below) => below[1..].to_owned(),
+    None => format!("_outside{path}"),
+  }
+}
+
+/// The way from one file of the output to another, as a specifier.
+fn beside(from: &str, to: &str) -> String {
+  let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+  relative(&format!("/{folder}"), &format!("/{to}"))
+}
+
+/// The script that stands beside declarations.
+fn script_name(source: &str) -> String {
+  let script = |stem: &str, end: &str| format!("{}.{end}", stem.strip_suffix(".d").unwrap_or(stem));
+  match source.rsplit_once('.') {
+    Some((stem, "mts")) => script(stem, "mjs"),
+    Some((stem, "cts")) => script(stem, "cjs"),
+    Some((stem, _)) => script(stem, "js"),
+    None => source.to_owned(),
+  }
 }
 
 /// `a.ts` becomes `a.d.ts`, and `a.mts` `a.d.mts`.
@@ -182,12 +231,12 @@ fn declare(path: &str, text: &str) -> (String, Vec<(String, usize, usize)>) {
 }
 
 /// Reads where declarations take types from, and names the files as they are in the output.
-fn follow(path: &str, code: &str, snapshot: &Snapshot) -> Declared {
+fn follow(path: &str, code: &str, root: &str, snapshot: &Snapshot) -> Declared {
   let allocator = Allocator::default();
   let mut program = Parser::new(&allocator, code, SourceType::d_ts()).parse().program;
   let mut imports = Vec::new();
   let mut named = |specifier: &str| {
-    let (found, named) = named_in_output(path, specifier, snapshot)?;
+    let (found, named) = named_in_output(path, specifier, root, snapshot)?;
     imports.push(found);
     Some(named)
   };
@@ -220,20 +269,18 @@ fn follow(path: &str, code: &str, snapshot: &Snapshot) -> Declared {
 
 /// The file that a specifier means, and the script beside it in the output: some of TypeScript's ways
 /// of looking ask for that name.
-fn named_in_output(path: &str, specifier: &str, snapshot: &Snapshot) -> Option<(String, String)> {
+fn named_in_output(
+  path: &str,
+  specifier: &str,
+  root: &str,
+  snapshot: &Snapshot,
+) -> Option<(String, String)> {
   if !specifier.starts_with('.') {
     return None;
   }
   let folder = Path::new(path).parent()?.to_string_lossy();
   let found = find(snapshot, &format!("{folder}/{specifier}"))?;
-  let named = relative(&folder, &found);
-  let script = |stem: &str, end: &str| format!("{}.{end}", stem.strip_suffix(".d").unwrap_or(stem));
-  let named = match named.rsplit_once('.') {
-    Some((stem, "mts")) => script(stem, "mjs"),
-    Some((stem, "cts")) => script(stem, "cjs"),
-    Some((stem, _)) => script(stem, "js"),
-    None => named,
-  };
+  let named = beside(&placed(path, root), &script_name(&placed(&found, root)));
   Some((found, named))
 }
 
@@ -275,9 +322,8 @@ pub(crate) fn complete(
   built: &[OutputFile],
 ) -> (Vec<OutputFile>, Vec<Diagnostic>) {
   let (mut files, mut diagnostics) = (Vec::new(), Vec::new());
-  let is_typed = |input: &&str| TYPED.iter().any(|extension| input.ends_with(extension));
-  if library.declarations.unwrap_or_else(|| inputs(options).iter().any(is_typed)) {
-    (files, diagnostics) = declarations(options, cwd, snapshot);
+  if library.declarations.unwrap_or_else(|| inputs(options).into_iter().any(is_typed)) {
+    (files, diagnostics) = declarations(options, cwd, snapshot, built);
   }
   if library.check_exports != Some(false) {
     let all = [built, files.as_slice()].concat();
@@ -287,7 +333,7 @@ pub(crate) fn complete(
 }
 
 /// What a library's `package.json` names and the output does not have.
-pub(crate) fn check_exports(
+fn check_exports(
   options: &BuildOptions,
   cwd: &Path,
   snapshot: &Snapshot,

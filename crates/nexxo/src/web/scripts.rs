@@ -125,11 +125,11 @@ impl Web {
 
 /// Most scripts say nothing of the kind, and are not gone through.
 fn is_worth_a_look(source: &str) -> bool {
-  if source.contains("with {") && source.contains("css") {
+  if source.contains("with {") && source.contains("css")
+    || source.contains("import.meta.glob")
+    || source.contains("import.meta.url") && source.contains("new URL(")
+  {
     return true;
-  }
-  if source.contains("import.meta") {
-    return source.contains("import.meta.glob") || source.contains("new URL(");
   }
   source.match_indices("import(").any(|(at, call)| {
     let argument = source[at + call.len()..].trim_start();
@@ -745,6 +745,7 @@ mod tests {
       ("import( \"./a\")", false),
       ("import(`./${a}`)", true),
       ("import.meta.hot.accept()", false),
+      ("import.meta.env; import(`./${a}`)", true),
       ("import a from './a.css' with { type: 'css' }", true),
       ("import.meta.glob('./*')", true),
       ("new URL('./a', import.meta.url)", true),

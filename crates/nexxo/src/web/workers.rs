@@ -14,6 +14,7 @@ use super::{Piece, Web, files::BASE, quoted, script, split};
 use crate::{
   bundler::{self, Prepared},
   check::Checker,
+  describe,
   diagnostic::worker_cycle,
   emit,
   execute::{self, Earlier, Executed},
@@ -56,6 +57,10 @@ impl Use {
       Self::ServiceWorker { module: true } => "nexxo-worker=service-module",
       Self::Worklet => "nexxo-worker=worklet",
     }
+  }
+
+  fn is_module(self) -> bool {
+    !matches!(self, Self::Worker { module: false, .. } | Self::ServiceWorker { module: false })
   }
 
   /// What an id's query asks for.
@@ -111,8 +116,7 @@ impl Web {
       }
       used => used,
     };
-    let is_module =
-      !matches!(used, Use::Worker { module: false, .. } | Use::ServiceWorker { module: false });
+    let is_module = used.is_module();
     if form == Form::Inline {
       let alone = self.alone(path, used, true).await?;
       let script = alone.files.iter().find(|file| file.file_name == alone.name);
@@ -232,19 +236,14 @@ if (import.meta.hot) import.meta.hot.dispose(() => {{
   }
 
   fn options_alone(&self, path: &str, used: Use, is_inline: bool) -> BuildOptions {
-    let is_module =
-      !matches!(used, Use::Worker { module: false, .. } | Use::ServiceWorker { module: false });
+    let is_module = used.is_module();
     let mut options = self.options.clone();
     options.input = Some(Input::One(path.to_owned()));
     options.preserve_entry_signatures = None;
     options.dev = None;
-    options.metafile = None;
     options.explain = None;
-    options.manifest = None;
-    options.ssr_manifest = None;
-    options.license = None;
-    options.report = None;
     options.budgets = None;
+    describe::leave_out(&mut options);
     let output = options.output.get_or_insert_default();
     output.format = Some(if is_module { Format::Esm } else { Format::Iife });
     output.code_splitting = Some(CodeSplitting::Enabled(false));
