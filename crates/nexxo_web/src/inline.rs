@@ -25,7 +25,7 @@ use lightningcss::{
 /// Imports within imports, deeper than a stack may go.
 const DEEPEST: usize = 100;
 /// Each way to a sheet counts, so that few files can be many sheets.
-const MOST_SHEETS: usize = 10_000;
+const MOST_SHEETS: usize = 5_000;
 
 type Rules<'a> = Vec<CssRule<'a>>;
 
